@@ -1,0 +1,151 @@
+//! The binary version of CIFAR-10 and CIFAR-100: <https://www.cs.toronto.edu/~kriz/cifar.html>.
+
+use std::{
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use flate2::read::GzDecoder;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::Result,
+    file::{MAXIMUM_BYTES, malformed},
+    images::ImageSet,
+};
+
+pub(crate) const SHAPE: [usize; 3] = [3, 32, 32];
+const PIXELS: usize = 3 * 32 * 32;
+
+/// Which of CIFAR-100's two labels to learn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cifar100Labels {
+    /// The 100 classes.
+    #[default]
+    Fine,
+    /// The 20 superclasses.
+    Coarse,
+}
+
+/// How a record begins: its label bytes, each below a number of classes, of which one is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Records {
+    classes: &'static [u8],
+    kept: usize,
+}
+
+impl Records {
+    pub const CIFAR_10: Self = Self { classes: &[10], kept: 0 };
+
+    pub fn cifar_100(labels: Cifar100Labels) -> Self {
+        Self {
+            classes: &[20, 100],
+            kept: match labels {
+                Cifar100Labels::Coarse => 0,
+                Cifar100Labels::Fine => 1,
+            },
+        }
+    }
+}
+
+/// Parses the files at `paths`, in that order; `read` gives each one's bytes.
+pub(crate) fn batches(
+    records: Records,
+    paths: &[PathBuf],
+    mut read: impl FnMut(&Path) -> Result<Vec<u8>>,
+) -> Result<ImageSet> {
+    let mut all = Batch::default();
+    for path in paths {
+        let bytes = read(path)?;
+        all.append(Batch::read(path, bytes.as_slice(), bytes.len() as u64, records)?);
+    }
+    all.finish(records)
+}
+
+/// Parses the members `names`, in that order, of a `.tar.gz` archive, without unpacking it.
+pub(crate) fn archive(records: Records, path: &Path, file: &[u8], names: &[&str]) -> Result<ImageSet> {
+    let damaged = |error: io::Error| malformed(path, format!("a damaged archive ({error})"), "a .tar.gz file");
+    let mut members: Vec<Option<Batch>> = names.iter().map(|_| None).collect();
+    let mut tar = tar::Archive::new(GzDecoder::new(file).take(MAXIMUM_BYTES));
+    for entry in tar.entries().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
+        let member = entry.path().map_err(damaged)?.into_owned();
+        let Some(index) = names.iter().position(|name| member.ends_with(name)) else {
+            continue;
+        };
+        let inside = path.join(&member);
+        if !entry.header().entry_type().is_file() {
+            return Err(malformed(&inside, "a link or folder", "a file"));
+        }
+        if members[index].is_some() {
+            return Err(malformed(&inside, "a second member of that name", "one"));
+        }
+        let size = entry.size();
+        members[index] = Some(Batch::read(&inside, entry, size, records)?);
+    }
+    io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(damaged)?;
+    let mut all = Batch::default();
+    for (member, name) in members.into_iter().zip(names) {
+        all.append(member.ok_or_else(|| malformed(path, format!("no member {name}"), "one"))?);
+    }
+    all.finish(records)
+}
+
+#[derive(Default)]
+struct Batch {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Batch {
+    fn read(path: &Path, mut reader: impl Read, size: u64, records: Records) -> Result<Self> {
+        let label_bytes = records.classes.len();
+        let record_bytes = label_bytes + PIXELS;
+        if size == 0 || !size.is_multiple_of(record_bytes as u64) || size > MAXIMUM_BYTES {
+            return Err(malformed(
+                path,
+                format!("{size} bytes"),
+                format!("records of {record_bytes} bytes, at least one"),
+            ));
+        }
+        let mut batch = Self::default();
+        let mut record = vec![0; record_bytes];
+        for index in 0..size / record_bytes as u64 {
+            reader.read_exact(&mut record).map_err(|error| {
+                malformed(path, format!("an end in record {index} ({error})"), format!("{size} bytes"))
+            })?;
+            let (labels, pixels) = record.split_at(label_bytes);
+            for (&label, &classes) in labels.iter().zip(records.classes) {
+                if label >= classes {
+                    return Err(malformed(
+                        path,
+                        format!("label {label} of record {index}"),
+                        format!("0 to {}", classes - 1),
+                    ));
+                }
+            }
+            batch.labels.push(labels[records.kept]);
+            batch.pixels.extend_from_slice(pixels);
+        }
+        Ok(batch)
+    }
+
+    fn append(&mut self, mut other: Self) {
+        if self.labels.is_empty() {
+            *self = other;
+        } else {
+            self.pixels.append(&mut other.pixels);
+            self.labels.append(&mut other.labels);
+        }
+    }
+
+    fn finish(self, records: Records) -> Result<ImageSet> {
+        let classes = records.classes[records.kept];
+        ImageSet::new(self.pixels, SHAPE, self.labels, classes.into())
+    }
+}
+
+#[cfg(test)]
+#[path = "cifar_tests.rs"]
+mod tests;

@@ -1,0 +1,95 @@
+//! IDX, the format of MNIST's files: <http://yann.lecun.com/exdb/mnist/>.
+
+use std::{io::Read, path::Path};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::{
+    error::Result,
+    file::{MAXIMUM_BYTES, malformed},
+};
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Deflate shrinks no more than this (<https://zlib.net/zlib_tech.html>).
+const DEFLATE_MAXIMUM_RATIO: u64 = 1032;
+const IMAGES: u32 = 0x0803;
+const LABELS: u32 = 0x0801;
+
+/// The images of an IDX file.
+#[derive(Debug, PartialEq)]
+pub(crate) struct IdxImages {
+    pub count: usize,
+    pub rows: usize,
+    pub columns: usize,
+    /// `[count, rows, columns]`
+    pub pixels: Vec<u8>,
+}
+
+/// Parses an IDX file of images, gzipped or plain.
+pub(crate) fn images(path: &Path, file: &[u8]) -> Result<IdxImages> {
+    let ([count, rows, columns], pixels) = parse(path, file, IMAGES, "images")?;
+    Ok(IdxImages { count, rows, columns, pixels })
+}
+
+/// Parses an IDX file of labels below `classes`, gzipped or plain.
+pub(crate) fn labels(path: &Path, file: &[u8], classes: u8) -> Result<Vec<u8>> {
+    let ([_], labels) = parse(path, file, LABELS, "labels")?;
+    match labels.iter().position(|&label| label >= classes) {
+        None => Ok(labels),
+        Some(index) => {
+            Err(malformed(path, format!("label {} of example {index}", labels[index]), format!("0 to {}", classes - 1)))
+        }
+    }
+}
+
+fn parse<const D: usize>(path: &Path, file: &[u8], magic: u32, what: &str) -> Result<([usize; D], Vec<u8>)> {
+    let gzipped = file.starts_with(&GZIP);
+    let mut reader: Box<dyn Read> = match gzipped {
+        true => Box::new(MultiGzDecoder::new(file)),
+        false => Box::new(file),
+    };
+    let mut word = |name: &str| {
+        let mut bytes = [0; 4];
+        match reader.read_exact(&mut bytes) {
+            Ok(()) => Ok(u32::from_be_bytes(bytes)),
+            Err(error) => {
+                Err(malformed(path, format!("no {name} ({error})"), format!("a header of {} bytes", 4 + 4 * D)))
+            }
+        }
+    };
+    let found = word("magic number")?;
+    if found != magic {
+        return Err(malformed(path, format!("magic number {found:#06x}"), format!("{magic:#06x} (IDX {what})")));
+    }
+    let mut sizes = [0; D];
+    for size in &mut sizes {
+        *size = word("sizes")? as usize;
+    }
+    let claimed = sizes.iter().try_fold(1_u64, |product, &size| product.checked_mul(size as u64)).unwrap_or(u64::MAX);
+    let possible = match gzipped {
+        true => (file.len() as u64 * DEFLATE_MAXIMUM_RATIO).min(MAXIMUM_BYTES),
+        false => file.len() as u64,
+    };
+    if claimed == 0 || claimed > possible {
+        return Err(malformed(
+            path,
+            format!("a header that claims {what} of {sizes:?}"),
+            format!("at least one and at most {possible} bytes, as the file has {}", file.len()),
+        ));
+    }
+    let mut data = Vec::new();
+    reader
+        .take(claimed + 1)
+        .read_to_end(&mut data)
+        .map_err(|error| malformed(path, format!("damaged data ({error})"), "a sound gzip file"))?;
+    let found = match data.len() as u64 {
+        length if length == claimed => return Ok((sizes, data)),
+        length if length > claimed => "trailing bytes after the data".to_owned(),
+        length => format!("{length} bytes of data"),
+    };
+    Err(malformed(path, found, format!("{claimed} bytes for {what} of {sizes:?}")))
+}
+
+#[cfg(test)]
+#[path = "idx_tests.rs"]
+mod tests;

@@ -1,0 +1,62 @@
+//! The data of gradspectra's experiments: MNIST, CIFAR-10, CIFAR-100 and Avila (§A of "On the Overlooked Structure
+//! of Stochastic Gradients", NeurIPS 2023), their normalisation, label corruption, augmentation and minibatches.
+//!
+//! [`load`] finds a data set ([`DataRoot`]), downloads it if it is nowhere, checks it and gives [`Examples`], which are
+//! a Burn dataset. Everything random takes a seed and gives the same numbers on any machine and thread count.
+//!
+//! ```
+//! use gradspectra_data::{
+//!     DataRoot, DataSet, LabelCorruption, LoadOptions, Minibatches, Sampling, Split, load,
+//! };
+//!
+//! # fn main() -> gradspectra_data::Result<()> {
+//! let root = DataRoot::new(None)?;
+//! let mut silent = |_: &str, _: u64, _: u64| {};
+//! let mut loaded = load(DataSet::Mnist, Split::Test, LoadOptions::default(), &root, &mut silent)?;
+//! assert_eq!(loaded.examples.shape(), [1, 28, 28]);
+//! assert!(loaded.files.iter().all(|file| file.listed));
+//!
+//! loaded.examples.corrupt_labels(LabelCorruption::SymmetricNoise { rate: 0.4 }, 1)?;
+//!
+//! let examples = loaded.examples.len();
+//! let minibatches = Minibatches::seeded(examples, 100, 5000, Sampling::ShuffledEpochs, 1)?;
+//! let mut reader = minibatches.reader();
+//! for iteration in 0..minibatches.iterations() {
+//!     for &index in reader.batch(iteration) {
+//!         let _input: &[f32] = loaded.examples.input(index as usize);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod augment;
+mod avila;
+mod catalogue;
+mod cifar;
+mod download;
+mod error;
+mod examples;
+mod file;
+mod idx;
+mod images;
+mod labels;
+mod load;
+mod locate;
+mod minibatches;
+mod normalisation;
+mod seed;
+
+pub use augment::{augmentation_generator, crop_and_flip};
+pub use catalogue::{DataSet, Split};
+pub use cifar::Cifar100Labels;
+pub use download::Progress;
+pub use error::{DataError, Result};
+pub use examples::{Example, Examples};
+pub use file::FileProvenance;
+pub use images::ImageSet;
+pub use labels::LabelCorruption;
+pub use load::{LoadOptions, Loaded, LoadedImages, load, load_images};
+pub use locate::DataRoot;
+pub use minibatches::{MinibatchReader, Minibatches, Sampling, epoch_order};
+pub use normalisation::{Normalisation, Normaliser};

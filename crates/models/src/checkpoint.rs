@@ -1,0 +1,142 @@
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::store::{
+    ApplyResult, BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore,
+    PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+};
+use burn::tensor::{DType, Tensor};
+
+/// Why a checkpoint could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file is missing, cut short, or not of its format.
+    #[error("{}: {reason}; expected a SafeTensors file (or PyTorch's .pt) with the model's tensors", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
+    /// The model has a tensor that the file lacks.
+    #[error("{}: has no tensor {tensor}; give the weights of the model that is asked for", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's path, as PyTorch names it.
+        tensor: String,
+    },
+    /// The file has a tensor that the model lacks.
+    #[error("{}: tensor {tensor} is not of this model; give the weights of the model that is asked for", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        tensor: String,
+    },
+    /// A tensor has another shape or kind of number than the model's.
+    #[error("{}: {reason}; give the weights of the model that is asked for", path.display())]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// Which tensor, with what was found and expected.
+        reason: String,
+    },
+    /// A weight is NaN or infinite.
+    #[error("{}: tensor {tensor} holds a value that is not finite; save the weights again", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's path.
+        tensor: String,
+    },
+    /// The file could not be written.
+    #[error("{}: cannot be written: {reason}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the writer said.
+        reason: String,
+    },
+}
+
+/// Writes the parameters of `model` as SafeTensors with PyTorch's names and layout (`fc1.weight` is `[out, in]`).
+///
+/// The file is written beside its place and renamed, so that a reader never sees half of it.
+pub fn save_checkpoint<M: Module>(model: &M, path: &Path) -> Result<(), CheckpointError> {
+    let unwritable = |reason: String| CheckpointError::Unwritable { path: path.to_owned(), reason };
+    let mut store = SafetensorsStore::from_file(path).with_to_adapter(BurnToPyTorchAdapter).overwrite(true);
+    model.valid().save_into(&mut store).map_err(|error| unwritable(error.to_string()))
+}
+
+/// Loads parameters with PyTorch's names and layout into `model`, from SafeTensors or, where `path` ends in `.pt` or
+/// `.pth`, from PyTorch's own format (tensors only; nothing in the file is executed).
+///
+/// # Errors
+///
+/// Every tensor of the model must be there, in its shape and finite, and none besides.
+pub fn load_checkpoint<M: Module>(mut model: M, path: &Path) -> Result<M, CheckpointError> {
+    let to_burn = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
+    let pytorch = path.extension().is_some_and(|extension| extension == "pt" || extension == "pth");
+    let applied = if pytorch {
+        let store = PytorchStore::from_file(path).allow_partial(true).validate(false);
+        apply(store, &mut model, path)
+    } else {
+        let store = SafetensorsStore::from_file(path).with_from_adapter(to_burn).allow_partial(true).validate(false);
+        apply(store, &mut model, path)
+    }?;
+    check(&applied, path)?;
+    let mut finite = FiniteCheck { path: Vec::new(), offender: None };
+    model.visit(&mut finite);
+    match finite.offender {
+        Some(tensor) => Err(CheckpointError::NotFinite { path: path.to_owned(), tensor }),
+        None => Ok(model),
+    }
+}
+
+fn apply<S: ModuleStore, M: Module>(mut store: S, model: &mut M, path: &Path) -> Result<ApplyResult, CheckpointError>
+where
+    S::Error: std::fmt::Display,
+{
+    let unreadable = |reason: String| CheckpointError::Unreadable { path: path.to_owned(), reason };
+    std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    model.load_from(&mut store).map_err(|error| unreadable(error.to_string()))
+}
+
+fn check(applied: &ApplyResult, path: &Path) -> Result<(), CheckpointError> {
+    let path = path.to_owned();
+    if let Some(error) = applied.errors.first() {
+        return Err(CheckpointError::Unfit { path, reason: error.to_string() });
+    }
+    if let Some((tensor, _)) = applied.missing.first() {
+        return Err(CheckpointError::Missing { path, tensor: tensor.clone() });
+    }
+    let counter = |name: &&String| !name.ends_with("num_batches_tracked");
+    match applied.unused.iter().find(counter) {
+        Some(tensor) => Err(CheckpointError::Unknown { path, tensor: tensor.clone() }),
+        None => Ok(()),
+    }
+}
+
+struct FiniteCheck {
+    path: Vec<String>,
+    offender: Option<String>,
+}
+
+impl ModuleVisitor for FiniteCheck {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let finite = param.val().is_finite().all().into_scalar::<bool>();
+        if !finite && self.offender.is_none() {
+            self.offender = Some(self.path.join("."));
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Models whose gradients are studied, as Burn modules: one `Config` and one `Module` a file.
+//!
+//! A model implements [`Classifier`]: its forward pass is written once and serves training, the direct
+//! capture of gradients and, where its layers go through the [`Trace`], the factored capture.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use gradspectra_models::{Classifier, Initialisation, LeNetConfig, Trace};
+//!
+//! let device = Device::flex();
+//! let lenet = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7);
+//! let images = Tensor::zeros([3, 28 * 28], &device);
+//! assert_eq!(lenet.logits(images, &mut Trace::off()).dims(), [3, 10]);
+//! ```
+
+mod checkpoint;
+mod classifier;
+mod convolution;
+mod initialisation;
+mod lenet;
+mod trace;
+mod training;
+
+pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
+pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum};
+pub use initialisation::Initialisation;
+pub use lenet::{LeNet, LeNetConfig};
+pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
+pub use training::{EpochReport, Optimiser, Training, TrainingError, train};

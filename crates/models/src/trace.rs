@@ -1,0 +1,129 @@
+use std::any::type_name;
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Gradients, Tensor};
+
+/// A parametric layer whose per-example gradients follow from its input and the loss's derivative at its output.
+///
+/// Implement it for a layer of your own, call the layer through [`Trace::layer`], and the model it stands in is
+/// captured in one batched pass.
+pub trait TracedLayer<const I: usize, const O: usize>: Module + 'static {
+    /// The layer's output for a batch of examples, the first dimension counting the examples.
+    fn forward(&self, input: Tensor<I>) -> Tensor<O>;
+
+    /// The gradients of every example with respect to the layer's parameters, in the order of its fields.
+    ///
+    /// `input` is what [`forward`](Self::forward) received, `delta` the derivative of the summed loss at its output.
+    fn factors(&self, input: Tensor<I>, delta: Tensor<O>) -> Factors;
+}
+
+/// How a layer stores its weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WeightLayout {
+    /// `[in, out]`, as Burn's `Linear`.
+    InputMajor,
+    /// `[out, in]`, as convolutions.
+    OutputMajor,
+}
+
+/// The gradients of all examples with respect to one layer, as factors or in full.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one value a layer and pass")]
+pub enum Factors {
+    /// The weight's gradient of example i is the outer product a_i δ_iᵀ, the bias's is δ_i.
+    Outer {
+        /// a, `[examples, in]`.
+        input: Tensor<2>,
+        /// δ, `[examples, out]`.
+        delta: Tensor<2>,
+        /// The order of the weight's entries.
+        layout: WeightLayout,
+        /// Whether a bias of `out` entries follows the weight.
+        bias: bool,
+    },
+    /// The gradients themselves, `[examples, parameters of the layer]`.
+    Explicit(Tensor<2>),
+}
+
+impl Factors {
+    /// The number of parameters whose gradients these are.
+    pub fn parameters(&self) -> usize {
+        match self {
+            Self::Outer { input, delta, bias, .. } => {
+                let (inputs, outputs) = (input.dims()[1], delta.dims()[1]);
+                inputs * outputs + if *bias { outputs } else { 0 }
+            }
+            Self::Explicit(gradients) => gradients.dims()[1],
+        }
+    }
+}
+
+/// The factors of one layer of a traced pass.
+#[derive(Debug, Clone)]
+pub struct LayerFactors {
+    /// The layer's path in the model, e.g. `fc1`.
+    pub path: String,
+    /// Its examples' gradients.
+    pub factors: Factors,
+}
+
+type Resolve = Box<dyn FnOnce(&mut Gradients) -> Factors>;
+
+/// What a model's parametric layers go through: it records nothing in training and in the direct capture, and in
+/// the factored capture it adds a probe (a zero tensor that requires gradients) to each layer's output.
+///
+/// After the backward pass the probe's gradient is the loss's derivative at the layer's output.
+pub struct Trace {
+    records: Option<Vec<(String, Resolve)>>,
+}
+
+impl Trace {
+    /// A trace that records nothing: layers behave as plain Burn modules.
+    pub fn off() -> Self {
+        Self { records: None }
+    }
+
+    /// A trace that records every layer that goes through it.
+    pub fn recording() -> Self {
+        Self { records: Some(Vec::new()) }
+    }
+
+    /// The output of `layer`, which the model holds at `path`.
+    pub fn layer<L, const I: usize, const O: usize>(&mut self, path: &str, layer: &L, input: Tensor<I>) -> Tensor<O>
+    where
+        L: TracedLayer<I, O>,
+    {
+        let Some(records) = &mut self.records else {
+            return layer.forward(input);
+        };
+        let output = layer.forward(input.clone());
+        let probe = Tensor::zeros(output.dims(), &output.device()).require_grad();
+        let traced = output + probe.clone();
+        let layer = layer.clone();
+        let resolve = move |gradients: &mut Gradients| {
+            let delta = probe
+                .grad_remove(gradients)
+                .unwrap_or_else(|| panic!("{} lies on the path to the loss", type_name::<L>()));
+            layer.valid().factors(input.inner(), delta)
+        };
+        records.push((path.to_owned(), Box::new(resolve)));
+        traced
+    }
+
+    /// The factors of every recorded layer, in the order of their calls, from the gradients of the summed loss.
+    pub fn resolve(self, mut gradients: Gradients) -> Vec<LayerFactors> {
+        let records = self.records.unwrap_or_default();
+        records.into_iter().map(|(path, resolve)| LayerFactors { path, factors: resolve(&mut gradients) }).collect()
+    }
+}
+
+impl TracedLayer<2, 2> for Linear {
+    fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        Linear::forward(self, input)
+    }
+
+    fn factors(&self, input: Tensor<2>, delta: Tensor<2>) -> Factors {
+        Factors::Outer { input, delta, layout: WeightLayout::InputMajor, bias: self.bias.is_some() }
+    }
+}

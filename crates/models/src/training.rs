@@ -1,0 +1,141 @@
+use std::ops::ControlFlow;
+
+use burn::grad_clipping::GradientClippingConfig;
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::{Classifier, LabelledInputs, Trace, cross_entropy_sum};
+
+/// The rule that turns gradients into updates (§A.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimiser {
+    /// Stochastic gradient descent.
+    Sgd,
+    /// Stochastic gradient descent with momentum 0.9, no dampening.
+    Momentum,
+    /// Adam with its default constants; weight decay is added to the gradient, as PyTorch's `Adam` does.
+    Adam,
+}
+
+/// A training schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Training {
+    /// Passes over the examples.
+    pub epochs: usize,
+    /// Examples a step.
+    pub batch: usize,
+    /// The update rule.
+    pub optimiser: Optimiser,
+    /// The learning rate of the first epoch.
+    pub learning_rate: f64,
+    /// The L2 penalty.
+    pub weight_decay: f64,
+    /// Shares of the epochs after which the learning rate is divided by 10.
+    pub milestones: Vec<f64>,
+}
+
+impl Training {
+    /// The paper's schedule on MNIST (§A.3): 50 epochs, batch 128, momentum, learning rate 0.1 divided by 10 at 40%
+    /// and 80% of the epochs, weight decay 5e-4.
+    pub fn mnist() -> Self {
+        Self {
+            epochs: 50,
+            batch: 128,
+            optimiser: Optimiser::Momentum,
+            learning_rate: 0.1,
+            weight_decay: 5e-4,
+            milestones: vec![0.4, 0.8],
+        }
+    }
+
+    /// The learning rate of the epoch that is counted from 0.
+    pub fn learning_rate_of(&self, epoch: usize) -> f64 {
+        let passed = self.milestones.iter().filter(|&&share| epoch as f64 >= share * self.epochs as f64).count();
+        self.learning_rate / 10f64.powi(passed as i32)
+    }
+
+    fn optimizer(&self) -> ModuleOptimizer {
+        let decay = Some(WeightDecayConfig::new(self.weight_decay as f32));
+        let no_clipping = None::<GradientClippingConfig>;
+        let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
+        let sgd = SgdConfig::new().with_weight_decay(decay.clone()).with_gradient_clipping(no_clipping);
+        match self.optimiser {
+            Optimiser::Sgd => sgd.init(),
+            Optimiser::Momentum => sgd.with_momentum(Some(momentum)).init(),
+            Optimiser::Adam => AdamConfig::new().with_weight_decay(decay).with_epsilon(1e-8).init(),
+        }
+    }
+}
+
+/// What one epoch came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// The mean training loss over the epoch's steps.
+    pub loss: f64,
+}
+
+/// Why a training stopped before its end.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainingError {
+    /// The loss is NaN or infinite.
+    #[error("the training loss is {loss} after epoch {epoch}; lower the learning rate")]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The loss.
+        loss: f64,
+    },
+    /// The progress callback asked to stop.
+    #[error("interrupted after epoch {epoch}")]
+    Interrupted {
+        /// The last finished epoch, counted from 1.
+        epoch: usize,
+    },
+}
+
+/// Trains `model`, which lives on an autodiff device, and returns it trained.
+///
+/// `order` gives the order of the examples in an epoch counted from 0; the short batch that remains at its end is
+/// used, as PyTorch's loader does. `progress` hears of every epoch and may break off.
+///
+/// # Errors
+///
+/// [`TrainingError::Diverged`] and [`TrainingError::Interrupted`].
+pub fn train<M: Classifier>(
+    mut model: M,
+    training: &Training,
+    examples: LabelledInputs,
+    device: &Device,
+    mut order: impl FnMut(usize) -> Vec<u32>,
+    mut progress: impl FnMut(&M, EpochReport) -> ControlFlow<()>,
+) -> Result<M, TrainingError> {
+    let mut optimizer = training.optimizer();
+    for epoch in 0..training.epochs {
+        let learning_rate = training.learning_rate_of(epoch);
+        let mut total = 0.0;
+        for indices in order(epoch).chunks(training.batch) {
+            let (inputs, labels) = examples.gather(indices, device);
+            let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels);
+            let mean = loss.clone() / indices.len() as f64;
+            let gradients = GradientsParams::from_grads(mean.backward(), &model);
+            total += loss.into_scalar::<f32>() as f64;
+            model = optimizer.step(learning_rate, model, gradients);
+        }
+        let report = EpochReport { epoch: epoch + 1, loss: total / examples.len() as f64 };
+        if !report.loss.is_finite() {
+            return Err(TrainingError::Diverged { epoch: report.epoch, loss: report.loss });
+        }
+        if progress(&model, report).is_break() {
+            return Err(TrainingError::Interrupted { epoch: report.epoch });
+        }
+    }
+    Ok(model)
+}
