@@ -1,0 +1,76 @@
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+use crate::error::finite;
+use crate::{AnalysisError, Result};
+
+/// D'Agostino and Pearson's omnibus test of normality, as `scipy.stats.normaltest` computes it (Eq. 3).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NormalityTest {
+    /// The z-score of the skewness, [D'Agostino](https://doi.org/10.1080/00031305.1990.10475751) et al. (1990).
+    pub skewness_z: f64,
+    /// The z-score of the kurtosis, [Anscombe and Glynn](https://doi.org/10.1093/biomet/70.1.227) (1983).
+    pub kurtosis_z: f64,
+    /// K² = skewness z² + kurtosis z².
+    pub statistic: f64,
+    /// The probability of a χ² with 2 degrees of freedom above K².
+    pub p_value: f64,
+}
+
+impl NormalityTest {
+    /// The smallest sample that the skewness test is defined for.
+    pub const SMALLEST_SAMPLE: usize = 8;
+
+    /// Tests a sample.
+    ///
+    /// # Errors
+    ///
+    /// A value that is not finite, fewer than 8 values, or a constant sample.
+    pub fn of(sample: &[f64]) -> Result<Self> {
+        finite(sample)?;
+        if sample.len() < Self::SMALLEST_SAMPLE {
+            return Err(AnalysisError::TooFewValues { n: sample.len(), needed: Self::SMALLEST_SAMPLE });
+        }
+        let n = sample.len() as f64;
+        let mean = sample[0] + sample.iter().map(|value| value - sample[0]).sum::<f64>() / n;
+        let moment = |order: i32| sample.iter().map(|value| (value - mean).powi(order)).sum::<f64>() / n;
+        let variance = moment(2);
+        if variance <= (f64::EPSILON * mean).powi(2) {
+            return Err(AnalysisError::Constant { value: mean });
+        }
+        let skewness_z = skewness_z(n, moment(3) / variance.powf(1.5));
+        let kurtosis_z = kurtosis_z(n, moment(4) / variance.powi(2));
+        let statistic = skewness_z.powi(2) + kurtosis_z.powi(2);
+        let chi_squared = ChiSquared::new(2.0).expect("two degrees of freedom are valid");
+        Ok(Self { skewness_z, kurtosis_z, statistic, p_value: chi_squared.sf(statistic) })
+    }
+
+    /// Whether normality is not rejected at the level 0.05 (§A.2).
+    pub fn is_gaussian(&self) -> bool {
+        self.p_value > 0.05
+    }
+}
+
+/// As scipy does, a skewness of exactly zero is scored as a scaled skewness of one.
+fn skewness_z(n: f64, skewness: f64) -> f64 {
+    let skewness_scale = ((n + 1.0) * (n + 3.0) / (6.0 * (n - 2.0))).sqrt();
+    let scaled = if skewness == 0.0 { 1.0 } else { skewness * skewness_scale };
+    let kurtosis =
+        3.0 * (n * n + 27.0 * n - 70.0) * (n + 1.0) * (n + 3.0) / ((n - 2.0) * (n + 5.0) * (n + 7.0) * (n + 9.0));
+    let w_squared = (2.0 * (kurtosis - 1.0)).sqrt() - 1.0;
+    let delta = 1.0 / (0.5 * w_squared.ln()).sqrt();
+    let alpha = (2.0 / (w_squared - 1.0)).sqrt();
+    delta * (scaled / alpha).asinh()
+}
+
+fn kurtosis_z(n: f64, kurtosis: f64) -> f64 {
+    let expected = 3.0 * (n - 1.0) / (n + 1.0);
+    let variance = 24.0 * n * (n - 2.0) * (n - 3.0) / ((n + 1.0).powi(2) * (n + 3.0) * (n + 5.0));
+    let standardised = (kurtosis - expected) / variance.sqrt();
+    let root_beta = 6.0 * (n * n - 5.0 * n + 2.0) / ((n + 7.0) * (n + 9.0))
+        * (6.0 * (n + 3.0) * (n + 5.0) / (n * (n - 2.0) * (n - 3.0))).sqrt();
+    let a = 6.0 + 8.0 / root_beta * (2.0 / root_beta + (1.0 + 4.0 / root_beta.powi(2)).sqrt());
+    let ratio = (1.0 - 2.0 / a) / (1.0 + standardised * (2.0 / (a - 4.0)).sqrt());
+    (1.0 - 2.0 / (9.0 * a) - ratio.cbrt()) / (2.0 / (9.0 * a)).sqrt()
+}

@@ -1,0 +1,82 @@
+use faer::{Mat, Side};
+use serde::{Deserialize, Serialize};
+
+use crate::error::finite;
+use crate::{AnalysisError, Result};
+
+/// Eigenvalues in descending order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spectrum {
+    eigenvalues: Vec<f64>,
+}
+
+impl Spectrum {
+    /// The spectrum (1/T) · eig(M) of a T × T Gram matrix, whose lower triangle is read.
+    ///
+    /// Its nonzero part is that of the n × n covariance or second moment.
+    ///
+    /// # Errors
+    ///
+    /// A matrix that is not square or not finite.
+    pub fn of_gram(gram: &Mat<f64>) -> Result<Self> {
+        let order = gram.nrows();
+        if order != gram.ncols() {
+            return Err(AnalysisError::NotSquare { rows: order, columns: gram.ncols() });
+        }
+        for column in 0..order {
+            finite(gram.col_as_slice(column))?;
+        }
+        if order == 0 {
+            return Ok(Self { eigenvalues: Vec::new() });
+        }
+        let ascending =
+            gram.self_adjoint_eigenvalues(Side::Lower).map_err(|_| AnalysisError::NoConvergence { order })?;
+        Ok(Self { eigenvalues: ascending.into_iter().rev().map(|value| value / order as f64).collect() })
+    }
+
+    /// A spectrum from eigenvalues in any order.
+    ///
+    /// # Errors
+    ///
+    /// A value that is not finite.
+    pub fn new(mut eigenvalues: Vec<f64>) -> Result<Self> {
+        finite(&eigenvalues)?;
+        eigenvalues.sort_unstable_by(|a, b| b.total_cmp(a));
+        Ok(Self { eigenvalues })
+    }
+
+    /// The eigenvalues, descending.
+    pub fn eigenvalues(&self) -> &[f64] {
+        &self.eigenvalues
+    }
+
+    /// The eigengaps λ_k − λ_{k+1} by rank k (Figure 1, left).
+    pub fn eigengaps(&self) -> Vec<f64> {
+        self.eigenvalues.windows(2).map(|pair| pair[0] - pair[1]).collect()
+    }
+
+    /// The trace, Σ λ_k.
+    pub fn trace(&self) -> f64 {
+        self.eigenvalues.iter().sum()
+    }
+
+    /// The share of the trace in the `k` largest eigenvalues; `None` where the trace is not positive.
+    pub fn trace_share(&self, k: usize) -> Option<f64> {
+        let trace = self.trace();
+        (trace > 0.0).then(|| self.eigenvalues.iter().take(k).sum::<f64>() / trace)
+    }
+
+    /// The effective rank exp(−Σ p_k ln p_k), p_k = λ_k / Σ λ, over the positive eigenvalues
+    /// ([Roy and Vetterli](https://doi.org/10.5281/zenodo.40328) 2007); `None` where there is none.
+    pub fn effective_rank(&self) -> Option<f64> {
+        let positive = || self.eigenvalues.iter().filter(|&&value| value > 0.0);
+        let total: f64 = positive().sum();
+        (total > 0.0).then(|| positive().map(|value| value / total).map(|p| -p * p.ln()).sum::<f64>().exp())
+    }
+
+    /// The participation ratio (Σ λ_k)² / Σ λ_k²; `None` where every eigenvalue is zero.
+    pub fn participation_ratio(&self) -> Option<f64> {
+        let squares: f64 = self.eigenvalues.iter().map(|value| value * value).sum();
+        (squares > 0.0).then(|| self.trace().powi(2) / squares)
+    }
+}

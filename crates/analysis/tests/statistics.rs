@@ -1,0 +1,123 @@
+//! Fits and tests against scipy 1.17.1 and the Python package powerlaw 2.0.0, and their invariances.
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+
+use gradspectra_analysis::{AnalysisError, KsTest, NormalityTest, PowerLawFit, Spectrum};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Relative agreement of estimates and statistics.
+const CLOSE: f64 = 1e-9;
+/// Relative agreement of p-values.
+const CLOSE_P: f64 = 1e-7;
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn sample(name: &str) -> Vec<f64> {
+    let bytes = std::fs::read(fixture(&format!("{name}.npy"))).unwrap();
+    npyz::NpyFile::new(&bytes[..]).unwrap().into_vec().unwrap()
+}
+
+fn expected() -> Value {
+    serde_json::from_slice(&std::fs::read(fixture("expected.json")).unwrap()).unwrap()
+}
+
+fn assert_close(name: &str, ours: f64, theirs: &Value, tolerance: f64) {
+    let theirs = theirs.as_f64().unwrap();
+    assert!((ours - theirs).abs() <= tolerance * theirs.abs(), "{name}: {ours} is not {theirs}");
+}
+
+#[test]
+fn fits_agree_with_scipy_and_powerlaw() {
+    let expected = expected();
+    let cases = expected["power_law"].as_object().unwrap();
+    assert_eq!(cases.len(), 8);
+    for (name, case) in cases {
+        let k = case["k"].as_u64().unwrap() as usize;
+        let fit = PowerLawFit::top(&sample(name), k).unwrap();
+        assert_close(name, fit.beta(), &case["beta"], CLOSE);
+        assert_close(name, fit.s(), &case["s"], CLOSE);
+        assert_close(name, fit.ks().two_sided, &case["ks_two_sided"], CLOSE);
+        assert_close(name, fit.ks().below, &case["ks_one_sided"], CLOSE);
+    }
+}
+
+#[test]
+fn normality_agrees_with_scipy() {
+    let expected = expected();
+    let cases = expected["normality"].as_object().unwrap();
+    assert_eq!(cases.len(), 8);
+    for (name, case) in cases {
+        let test = NormalityTest::of(&sample(name)).unwrap();
+        assert_close(name, test.skewness_z, &case["skew_z"], CLOSE);
+        assert_close(name, test.kurtosis_z, &case["kurtosis_z"], CLOSE);
+        assert_close(name, test.statistic, &case["statistic"], CLOSE);
+        assert_close(name, test.p_value, &case["p_value"], CLOSE_P);
+    }
+}
+
+#[test]
+fn unfit_samples_are_refused() {
+    use AnalysisError::*;
+    assert!(matches!(PowerLawFit::top(&[], 2), Err(TooFewPositive { positive: 0, .. })));
+    assert!(matches!(PowerLawFit::top(&[1.0, 2.0], 1), Err(TooSmallK { k: 1 })));
+    assert!(matches!(PowerLawFit::top(&[1.0, 0.0, -1.0], 2), Err(TooFewPositive { positive: 1, total: 3, k: 2 })));
+    assert!(matches!(PowerLawFit::top(&[1.0, f64::NAN], 2), Err(NotFinite { index: 1, .. })));
+    assert!(matches!(PowerLawFit::top(&[1.0, f64::INFINITY], 2), Err(NotFinite { index: 1, .. })));
+    assert!(matches!(PowerLawFit::top(&[3.0; 5], 4), Err(AllEqual { k: 4, .. })));
+    for n in [0, 1, 7] {
+        assert!(matches!(NormalityTest::of(&vec![1.0; n]), Err(TooFewValues { needed: 8, .. })));
+    }
+    assert!(matches!(NormalityTest::of(&[0.1; 100]), Err(Constant { .. })));
+    assert!(matches!(NormalityTest::of(&[f64::NAN; 8]), Err(NotFinite { index: 0, .. })));
+}
+
+#[test]
+fn the_critical_distance_is_the_papers() {
+    assert_eq!((KsTest::critical_distance(1000) * 1e4).round(), 430.0);
+    assert_eq!((KsTest::critical_distance(200) * 1e4).round(), 962.0);
+}
+
+#[test]
+fn a_spectrum_agrees_with_nalgebra() {
+    const ORDER: usize = 40;
+    let entry = |row: usize, column: usize| ((row * column + row + column) as f64).sin() + (row + column) as f64;
+    let reference = nalgebra::DMatrix::from_fn(ORDER, ORDER, entry).symmetric_eigenvalues();
+    let mut reference: Vec<f64> = reference.iter().map(|value| value / ORDER as f64).collect();
+    reference.sort_by(|a, b| b.total_cmp(a));
+    let spectrum = Spectrum::of_gram(&faer::Mat::from_fn(ORDER, ORDER, entry)).unwrap();
+    for (ours, theirs) in spectrum.eigenvalues().iter().zip(&reference) {
+        assert!((ours - theirs).abs() < 1e-12 * reference[0], "{ours} is not {theirs}");
+    }
+    let error = Spectrum::of_gram(&faer::Mat::zeros(2, 3)).unwrap_err();
+    assert!(matches!(error, AnalysisError::NotSquare { rows: 2, columns: 3 }));
+}
+
+#[test]
+fn summaries_of_a_flat_spectrum_count_its_eigenvalues() {
+    let spectrum = Spectrum::new(vec![2.0; 8]).unwrap();
+    assert_eq!(spectrum.trace(), 16.0);
+    assert_eq!(spectrum.trace_share(2), Some(0.25));
+    assert!((spectrum.effective_rank().unwrap() - 8.0).abs() < 1e-12);
+    assert_eq!(spectrum.participation_ratio(), Some(8.0));
+    assert_eq!(spectrum.eigengaps(), [0.0; 7]);
+    assert_eq!(Spectrum::new(vec![0.0; 3]).unwrap().effective_rank(), None);
+}
+
+proptest! {
+    #[test]
+    fn scale_and_order_do_not_matter(
+        values in prop::collection::vec(0.01f64..100.0, 20..60),
+        exponent in -20i32..20,
+    ) {
+        let scaled: Vec<f64> = values.iter().rev().map(|value| value * 2f64.powi(exponent)).collect();
+        let (plain, moved) = (PowerLawFit::top(&values, 15).unwrap(), PowerLawFit::top(&scaled, 15).unwrap());
+        prop_assert_eq!(plain.beta(), moved.beta());
+        prop_assert_eq!(plain.ks(), moved.ks());
+        let (plain, moved) = (NormalityTest::of(&values).unwrap(), NormalityTest::of(&scaled).unwrap());
+        prop_assert!((plain.p_value - moved.p_value).abs() < 1e-9);
+    }
+}
