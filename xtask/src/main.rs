@@ -1,4 +1,4 @@
-//! The workspace's tasks: `cargo xtask test` passes every check that continuous integration passes.
+//! The workspace's tasks: `cargo xtask reproduce --table 5` runs the program, `cargo xtask test` passes the tests.
 
 use std::process::{Command, ExitCode};
 
@@ -14,24 +14,44 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Runs every test of the workspace.
+    /// Runs every test of the workspace
     Test,
-    /// Checks the formatting, lints and documentation.
+    /// Checks the formatting, lints and documentation
     Lint,
+    /// Runs the paper's tables: `cargo xtask reproduce --table 5` (`--help` for more)
+    #[command(disable_help_flag = true)]
+    Reproduce(Forwarded),
+    /// Runs an experiment file of your own
+    #[command(disable_help_flag = true)]
+    Run(Forwarded),
+    /// Shows what a run would do, with memory, without doing it
+    #[command(disable_help_flag = true)]
+    Plan(Forwarded),
+    /// Lists the paper's tables and their rows
+    #[command(disable_help_flag = true)]
+    List(Forwarded),
+}
+
+/// Arguments of the program `gradspectra`.
+#[derive(clap::Args)]
+struct Forwarded {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
-        Task::Test => cargo(&["test", "--release", "--workspace"], &[]),
-        Task::Lint => lint(),
+        Task::Test => cargo(&["test", "--release", "--workspace"], &[]).map(|()| ExitCode::SUCCESS),
+        Task::Lint => lint().map(|()| ExitCode::SUCCESS),
+        Task::Reproduce(forwarded) => gradspectra("reproduce", &forwarded.arguments),
+        Task::Run(forwarded) => gradspectra("run", &forwarded.arguments),
+        Task::Plan(forwarded) => gradspectra("plan", &forwarded.arguments),
+        Task::List(forwarded) => gradspectra("list", &forwarded.arguments),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 fn lint() -> anyhow::Result<()> {
@@ -49,4 +69,51 @@ fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<()>
         .with_context(|| format!("cannot start {line}"))?;
     ensure!(status.success(), "{line} failed");
     Ok(())
+}
+
+/// Builds the program, with the backend that the arguments name, runs it and hands on its exit status.
+fn gradspectra(command: &str, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let mut build = vec!["build", "--release", "--package", "gradspectra"];
+    match backend(arguments) {
+        Some("cuda") => build.extend(["--features", "cuda"]),
+        Some("wgpu") => build.extend(["--features", "wgpu"]),
+        _ => {}
+    }
+    cargo(&build, &[])?;
+    let folder = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into(), std::path::PathBuf::from);
+    let program = folder.join("release").join(format!("gradspectra{}", std::env::consts::EXE_SUFFIX));
+    let status = Command::new(&program)
+        .arg(command)
+        .args(arguments)
+        .status()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
+}
+
+/// The value of `--backend`.
+fn backend(arguments: &[String]) -> Option<&str> {
+    let next = |index: usize| arguments.get(index + 1).map(String::as_str);
+    arguments.iter().enumerate().find_map(|(index, argument)| match argument.strip_prefix("--backend") {
+        Some("") => next(index),
+        Some(rest) => rest.strip_prefix('='),
+        None => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::backend;
+
+    #[test]
+    fn the_backend_is_found_in_both_spellings() {
+        let found = |line: &str| {
+            let arguments: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            backend(&arguments).map(str::to_owned)
+        };
+        assert_eq!(found("--table 5 --backend cuda --quick").as_deref(), Some("cuda"));
+        assert_eq!(found("--backend=wgpu").as_deref(), Some("wgpu"));
+        assert_eq!(found("--table 5 --backend"), None);
+        assert_eq!(found("--table 5"), None);
+    }
 }

@@ -1,0 +1,64 @@
+use burn::module::{ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor};
+use faer::Mat;
+use gradspectra_models::{Classifier, LabelledInputs, Trace, cross_entropy_sum};
+
+use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, Result};
+
+/// Captures one gradient of the mean cross-entropy a minibatch, each by a backward pass of its own.
+///
+/// `model` lives on the autodiff device `device`. `progress` hears how many iterations are done.
+///
+/// # Errors
+///
+/// A parameter without a gradient, or a gradient that is not finite.
+pub fn direct_history<M: Classifier>(
+    model: &M,
+    examples: LabelledInputs,
+    minibatches: MinibatchIndices,
+    device: &Device,
+    mut progress: impl FnMut(usize),
+) -> Result<GradientHistory> {
+    let layout = ParameterLayout::of(model);
+    let mut gradients = Mat::zeros(layout.parameters(), minibatches.iterations());
+    for t in 0..minibatches.iterations() {
+        let (inputs, labels) = examples.gather(minibatches.iteration(t), device);
+        let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels) / minibatches.batch() as f64;
+        let column = gradients.col_as_slice_mut(t);
+        let mut reader = GradientReader { gradients: &loss.backward(), layout: &layout, slot: 0, column, error: None };
+        model.visit(&mut reader);
+        match reader.error {
+            Some(CaptureError::NotFinite { path, .. }) => {
+                return Err(CaptureError::NotFinite { path, place: format!("iteration {t}") });
+            }
+            Some(error) => return Err(error),
+            None => progress(t + 1),
+        }
+    }
+    Ok(GradientHistory::new(layout, gradients))
+}
+
+struct GradientReader<'a> {
+    gradients: &'a Gradients,
+    layout: &'a ParameterLayout,
+    slot: usize,
+    column: &'a mut [f32],
+    error: Option<CaptureError>,
+}
+
+impl ModuleVisitor for GradientReader<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let slot = &self.layout.slots()[self.slot];
+        self.slot += 1;
+        let path = slot.path.clone();
+        let Some(gradient) = param.val().grad(self.gradients) else {
+            self.error.get_or_insert(CaptureError::NoGradient { path });
+            return;
+        };
+        let values = gradient.into_data().try_to_vec::<f32>().expect("gradients are f32, as their parameters");
+        if !values.iter().all(|value| value.is_finite()) {
+            self.error.get_or_insert(CaptureError::NotFinite { path, place: String::new() });
+        }
+        self.column[slot.range.clone()].copy_from_slice(&values);
+    }
+}

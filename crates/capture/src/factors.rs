@@ -1,0 +1,340 @@
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+use gradspectra_models::{Classifier, Factors, LabelledInputs, LayerFactors, Trace, WeightLayout, cross_entropy_sum};
+use rayon::prelude::*;
+
+use crate::gram::{GramBuilder, inner_products, update_lower};
+use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Result};
+
+/// Examples that run through the model at once.
+const CHUNK: usize = 500;
+/// Parameters that enter a Gram matrix at once, about.
+const BLOCK: usize = 8192;
+/// Examples whose factors are gathered at once.
+const GATHER: usize = 512;
+
+/// The gradients of single examples at a fixed position, as the factors that they are products of.
+#[derive(Debug)]
+pub struct ExampleFactors {
+    layout: ParameterLayout,
+    /// The row of every example's factors, `u32::MAX` where it has none.
+    rows: Vec<u32>,
+    layers: Vec<Layer>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    path: String,
+    range: Range<usize>,
+    values: Values,
+}
+
+/// Row-major arrays over examples, in the order of [`Factors`].
+#[derive(Debug)]
+enum Values {
+    Outer { input: Rows, delta: Rows, layout: WeightLayout, bias: bool },
+    Explicit(Rows),
+}
+
+#[derive(Debug)]
+struct Rows {
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Rows {
+    fn empty(width: usize, capacity: usize) -> Self {
+        Self { width, values: Vec::with_capacity(width * capacity) }
+    }
+
+    fn row(&self, row: u32) -> &[f32] {
+        let start = row as usize * self.width;
+        &self.values[start..start + self.width]
+    }
+
+    /// Columns are examples.
+    fn columns(&self) -> MatRef<'_, f32> {
+        MatRef::from_column_major_slice(&self.values, self.width, self.values.len() / self.width)
+    }
+
+    fn append(&mut self, tensor: Tensor<2>) -> bool {
+        let values = tensor.into_data().try_to_vec::<f32>().expect("factors are f32, as the model's parameters");
+        self.values.extend_from_slice(&values);
+        values.iter().all(|value| value.is_finite())
+    }
+}
+
+impl ExampleFactors {
+    /// Runs the examples `indices` once through `model`, which lives on the autodiff device `device`.
+    ///
+    /// Returns `None` where the model does not take part: not all of its parameters belong to layers that go through
+    /// the trace, each once. `progress` hears how many examples are done.
+    ///
+    /// # Errors
+    ///
+    /// A gradient that is not finite.
+    pub fn capture<M: Classifier>(
+        model: &M,
+        examples: LabelledInputs,
+        indices: &[u32],
+        device: &Device,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Option<Self>> {
+        let layout = ParameterLayout::of(model);
+        let model = model.clone().no_grad();
+        let mut rows = vec![u32::MAX; examples.len()];
+        indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
+        let mut layers: Vec<Layer> = Vec::new();
+        for chunk in indices.chunks(CHUNK) {
+            let traced = trace(&model, examples, chunk, device);
+            if layers.is_empty() {
+                match Self::lay_out(&layout, &traced, indices.len()) {
+                    Some(laid_out) => layers = laid_out,
+                    None => return Ok(None),
+                }
+            }
+            for (layer, traced) in layers.iter_mut().zip(traced) {
+                if !layer.append(traced.factors) {
+                    let place = format!("among examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
+                    return Err(CaptureError::NotFinite { path: layer.path.clone(), place });
+                }
+            }
+            let done = layers.first().map_or(0, Layer::examples);
+            progress(done);
+        }
+        Ok(Some(Self { layout, rows, layers }))
+    }
+
+    fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -> Option<Vec<Layer>> {
+        let layers: Vec<Layer> = traced
+            .iter()
+            .map(|traced| {
+                let range = layout.layer(&traced.path)?;
+                let fits = range.len() == traced.factors.parameters();
+                fits.then(|| Layer::new(traced, range, examples))
+            })
+            .collect::<Option<_>>()?;
+        let mut ranges: Vec<_> = layers.iter().map(|layer| layer.range.clone()).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let tiled = ranges.windows(2).all(|pair| pair[0].end == pair[1].start);
+        let covered: usize = ranges.iter().map(Range::len).sum();
+        (tiled && covered == layout.parameters()).then_some(layers)
+    }
+
+    /// G for any minibatches of the captured examples.
+    ///
+    /// # Panics
+    ///
+    /// If a minibatch names an example that was not captured.
+    pub fn history(&self, minibatches: MinibatchIndices) -> GradientHistory {
+        let mut gradients = Mat::zeros(self.layout.parameters(), minibatches.iterations());
+        for layer in &self.layers {
+            for part in layer.parts() {
+                let rows = layer.range.start + part.start;
+                let block = gradients.as_mut().subrows_mut(rows, part.len());
+                self.fill(layer, part, minibatches, block);
+            }
+        }
+        GradientHistory::new(self.layout.clone(), gradients)
+    }
+
+    /// The Gram matrix of the minibatches' gradients, without forming G.
+    ///
+    /// For single examples a layer of factors adds (A Aᵀ) ∘ (D Dᵀ); for larger minibatches G passes in blocks of
+    /// parameters.
+    ///
+    /// # Panics
+    ///
+    /// If a minibatch names an example that was not captured.
+    pub fn gram(&self, minibatches: MinibatchIndices) -> Gram {
+        if minibatches.batch() == 1 {
+            return self.gram_of_examples(minibatches);
+        }
+        let mut builder = GramBuilder::new(minibatches.iterations());
+        for layer in &self.layers {
+            for part in layer.parts() {
+                let mut block = Mat::zeros(part.len(), minibatches.iterations());
+                self.fill(layer, part, minibatches, block.as_mut());
+                builder.add(block);
+            }
+        }
+        builder.finish()
+    }
+
+    fn gram_of_examples(&self, minibatches: MinibatchIndices) -> Gram {
+        let iterations = minibatches.iterations();
+        let mut gram = Mat::<f64>::zeros(iterations, iterations);
+        let [mut inputs, mut deltas] = [(); 2].map(|()| Mat::<f32>::zeros(iterations, iterations));
+        for layer in &self.layers {
+            match &layer.values {
+                Values::Outer { input, delta, bias, .. } => {
+                    inner_products(&mut inputs, self.select(input, minibatches).columns());
+                    inner_products(&mut deltas, self.select(delta, minibatches).columns());
+                    let constant = if *bias { 1.0 } else { 0.0 };
+                    update_lower(&mut gram, |i, j, sum| {
+                        sum + (f64::from(inputs[(i, j)]) + constant) * f64::from(deltas[(i, j)])
+                    });
+                }
+                Values::Explicit(gradients) => {
+                    inner_products(&mut deltas, self.select(gradients, minibatches).columns());
+                    update_lower(&mut gram, |i, j, sum| sum + f64::from(deltas[(i, j)]));
+                }
+            }
+        }
+        Gram::from_inner_products(gram)
+    }
+
+    fn row_of(&self, example: u32) -> u32 {
+        let row = self.rows[example as usize];
+        assert_ne!(row, u32::MAX, "example {example} was not captured");
+        row
+    }
+
+    fn select(&self, rows: &Rows, minibatches: MinibatchIndices) -> Rows {
+        let mut selected = Rows::empty(rows.width, minibatches.iterations());
+        for t in 0..minibatches.iterations() {
+            selected.values.extend_from_slice(rows.row(self.row_of(minibatches.iteration(t)[0])));
+        }
+        selected
+    }
+
+    /// Sets `block` `[part, T]` to the entries `part` of the layer's gradients of every minibatch.
+    fn fill(&self, layer: &Layer, part: Range<usize>, minibatches: MinibatchIndices, block: MatMut<f32>) {
+        let scale = 1.0 / minibatches.batch() as f32;
+        block.par_col_iter_mut().enumerate().for_each_init(Scratch::default, |scratch, (t, column)| {
+            let column = column.try_as_col_major_mut().expect("Mat is column-major").as_slice_mut();
+            scratch.rows.clear();
+            scratch.rows.extend(minibatches.iteration(t).iter().map(|&example| self.row_of(example)));
+            layer.sum(part.clone(), scratch, column);
+            column.iter_mut().for_each(|value| *value *= scale);
+        });
+    }
+}
+
+fn trace<M: Classifier>(model: &M, examples: LabelledInputs, chunk: &[u32], device: &Device) -> Vec<LayerFactors> {
+    let (inputs, labels) = examples.gather(chunk, device);
+    let mut trace = Trace::recording();
+    let loss = cross_entropy_sum(model.logits(inputs, &mut trace), labels);
+    trace.resolve(loss.backward())
+}
+
+#[derive(Default)]
+struct Scratch {
+    rows: Vec<u32>,
+    input: Vec<f32>,
+    delta: Vec<f32>,
+    sums: Vec<f64>,
+}
+
+impl Layer {
+    fn new(traced: &LayerFactors, range: Range<usize>, examples: usize) -> Self {
+        let empty = |tensor: &Tensor<2>| Rows::empty(tensor.dims()[1], examples);
+        let values = match &traced.factors {
+            Factors::Outer { input, delta, layout, bias } => {
+                Values::Outer { input: empty(input), delta: empty(delta), layout: *layout, bias: *bias }
+            }
+            Factors::Explicit(gradients) => Values::Explicit(empty(gradients)),
+        };
+        Self { path: traced.path.clone(), range, values }
+    }
+
+    fn examples(&self) -> usize {
+        match &self.values {
+            Values::Outer { delta, .. } => delta.columns().ncols(),
+            Values::Explicit(gradients) => gradients.columns().ncols(),
+        }
+    }
+
+    /// Whether every value is finite.
+    fn append(&mut self, factors: Factors) -> bool {
+        match (&mut self.values, factors) {
+            (Values::Outer { input, delta, .. }, Factors::Outer { input: inputs, delta: deltas, .. }) => {
+                input.append(inputs) & delta.append(deltas)
+            }
+            (Values::Explicit(rows), Factors::Explicit(gradients)) => rows.append(gradients),
+            _ => unreachable!("a layer gives one kind of factors"),
+        }
+    }
+
+    /// The layer's entries in parts of about [`BLOCK`]: whole rows of the weight, the bias on its own.
+    fn parts(&self) -> Vec<Range<usize>> {
+        let (weight, row) = match &self.values {
+            Values::Outer { input, delta, layout, .. } => match layout {
+                WeightLayout::InputMajor => (input.width * delta.width, delta.width),
+                WeightLayout::OutputMajor => (input.width * delta.width, input.width),
+            },
+            Values::Explicit(gradients) => (gradients.width, 1),
+        };
+        let step = row * (BLOCK / row).max(1);
+        let mut parts: Vec<_> = (0..weight).step_by(step).map(|start| start..(start + step).min(weight)).collect();
+        if weight < self.range.len() {
+            parts.push(weight..self.range.len());
+        }
+        parts
+    }
+
+    /// Sets `column` to the entries `part` of the summed gradients of the examples at `scratch.rows`.
+    fn sum(&self, part: Range<usize>, scratch: &mut Scratch, column: &mut [f32]) {
+        match &self.values {
+            Values::Explicit(gradients) => scratch.sum_rows(gradients, part, column),
+            Values::Outer { input, delta, .. } if part.start == input.width * delta.width => {
+                scratch.sum_rows(delta, 0..delta.width, column);
+            }
+            Values::Outer { input, delta, layout: WeightLayout::InputMajor, .. } => {
+                let inputs = part.start / delta.width..part.end / delta.width;
+                scratch.sum_products(input, inputs, delta, 0..delta.width, column);
+            }
+            Values::Outer { input, delta, layout: WeightLayout::OutputMajor, .. } => {
+                let outputs = part.start / input.width..part.end / input.width;
+                scratch.sum_products(delta, outputs, input, 0..input.width, column);
+            }
+        }
+    }
+}
+
+impl Scratch {
+    fn sum_rows(&mut self, source: &Rows, part: Range<usize>, column: &mut [f32]) {
+        self.sums.clear();
+        self.sums.resize(part.len(), 0.0);
+        for &row in &self.rows {
+            let values = &source.row(row)[part.clone()];
+            self.sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        column.iter_mut().zip(&self.sums).for_each(|(value, &sum)| *value = sum as f32);
+    }
+
+    /// Sets `column`, a row-major matrix, to Σ major_i minor_iᵀ over the rows.
+    fn sum_products(
+        &mut self,
+        major: &Rows,
+        major_part: Range<usize>,
+        minor: &Rows,
+        minor_part: Range<usize>,
+        column: &mut [f32],
+    ) {
+        let (height, width) = (major_part.len(), minor_part.len());
+        let mut product = MatMut::from_column_major_slice_mut(column, width, height);
+        let mut accum = Accum::Replace;
+        for rows in self.rows.chunks(GATHER) {
+            gather(&mut self.input, major, rows, major_part.clone());
+            gather(&mut self.delta, minor, rows, minor_part.clone());
+            matmul(
+                product.as_mut(),
+                accum,
+                MatRef::from_column_major_slice(&self.delta, width, rows.len()),
+                MatRef::from_column_major_slice(&self.input, height, rows.len()).transpose(),
+                1.0,
+                Par::Seq,
+            );
+            accum = Accum::Add;
+        }
+    }
+}
+
+fn gather(target: &mut Vec<f32>, source: &Rows, rows: &[u32], part: Range<usize>) {
+    target.clear();
+    rows.iter().for_each(|&row| target.extend_from_slice(&source.row(row)[part.clone()]));
+}

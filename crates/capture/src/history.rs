@@ -1,0 +1,41 @@
+use faer::Mat;
+
+use crate::gram::GramBuilder;
+use crate::{Gram, ParameterLayout};
+
+/// Rows of G that enter a Gram matrix at once: 80 MB at T = 5000.
+const BLOCK: usize = 4096;
+
+/// The gradient history matrix G, n parameters × T iterations, column t the gradient of iteration t (§A.1).
+#[derive(Debug, Clone)]
+pub struct GradientHistory {
+    layout: ParameterLayout,
+    gradients: Mat<f32>,
+}
+
+impl GradientHistory {
+    pub(crate) fn new(layout: ParameterLayout, gradients: Mat<f32>) -> Self {
+        Self { layout, gradients }
+    }
+
+    /// Which entry belongs to which parameter.
+    pub fn layout(&self) -> &ParameterLayout {
+        &self.layout
+    }
+
+    /// G, n × T.
+    pub fn gradients(&self) -> &Mat<f32> {
+        &self.gradients
+    }
+
+    /// The Gram matrix of the columns.
+    pub fn gram(&self) -> Gram {
+        let (parameters, iterations) = (self.gradients.nrows(), self.gradients.ncols());
+        let mut builder = GramBuilder::new(iterations);
+        for start in (0..parameters).step_by(BLOCK) {
+            let rows = BLOCK.min(parameters - start);
+            builder.add(self.gradients.subrows(start, rows).to_owned());
+        }
+        builder.finish()
+    }
+}

@@ -1,0 +1,72 @@
+use std::ops::Range;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+/// One parameter's place in a gradient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterSlot {
+    /// Its path in the model, e.g. `fc1.weight`.
+    pub path: String,
+    /// Its shape as Burn stores it.
+    pub shape: Vec<usize>,
+    /// The entries of the gradient that are its own.
+    pub range: Range<usize>,
+}
+
+/// The order of a model's parameters in a gradient: that of the module's fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ParameterLayout {
+    slots: Vec<ParameterSlot>,
+}
+
+impl ParameterLayout {
+    /// The layout of `model`.
+    pub fn of<M: Module>(model: &M) -> Self {
+        let mut visitor = LayoutVisitor::default();
+        model.visit(&mut visitor);
+        visitor.layout
+    }
+
+    /// The parameters, in order.
+    pub fn slots(&self) -> &[ParameterSlot] {
+        &self.slots
+    }
+
+    /// n, the number of entries of a gradient.
+    pub fn parameters(&self) -> usize {
+        self.slots.last().map_or(0, |slot| slot.range.end)
+    }
+
+    /// The entries of the layer at `path`, where its parameters follow each other.
+    pub(crate) fn layer(&self, path: &str) -> Option<Range<usize>> {
+        let own = |slot: &&ParameterSlot| slot.path.rsplit_once('.').is_some_and(|(layer, _)| layer == path);
+        let slots: Vec<_> = self.slots.iter().filter(own).collect();
+        let (first, last) = (slots.first()?, slots.last()?);
+        let range = first.range.start..last.range.end;
+        (slots.iter().map(|slot| slot.range.len()).sum::<usize>() == range.len()).then_some(range)
+    }
+}
+
+#[derive(Default)]
+struct LayoutVisitor {
+    names: Vec<String>,
+    layout: ParameterLayout,
+}
+
+impl ModuleVisitor for LayoutVisitor {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.names.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.names.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = param.val().dims().to_vec();
+        let start = self.layout.parameters();
+        let end = start + shape.iter().product::<usize>();
+        self.layout.slots.push(ParameterSlot { path: self.names.join("."), shape, range: start..end });
+    }
+}

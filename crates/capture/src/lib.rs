@@ -1,0 +1,21 @@
+//! Stochastic gradients of Burn models at a fixed position, and the Gram matrices of their spectra.
+//!
+//! A minibatch's gradient is the mean of its examples' gradients, unless the model mixes examples (BatchNorm in
+//! training mode). So [`ExampleFactors`] runs every example through the model once and serves any minibatches of any
+//! size; [`direct_history`] makes one backward pass an iteration and serves every model.
+
+mod direct;
+mod error;
+mod factors;
+mod gram;
+mod history;
+mod layout;
+mod minibatch;
+
+pub use direct::direct_history;
+pub use error::{CaptureError, Result};
+pub use factors::ExampleFactors;
+pub use gram::Gram;
+pub use history::GradientHistory;
+pub use layout::{ParameterLayout, ParameterSlot};
+pub use minibatch::MinibatchIndices;

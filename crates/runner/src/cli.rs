@@ -1,0 +1,160 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use gradspectra::{Backend, TableFormat};
+
+/// Captures the stochastic gradients of neural networks, forms the spectra of their covariance and second moment, and
+/// tests them for power laws and Gaussianity.
+#[derive(Debug, Parser)]
+#[command(name = "gradspectra", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  gradspectra reproduce --table 5 --quick     Table 5 in small, in minutes
+  gradspectra reproduce --table 5 --seeds 3   Table 5 in full, mean and deviation over three seeds
+  gradspectra plan --table 5                  what that would do, and the memory it takes
+  gradspectra run my.toml                     rows of your own
+  gradspectra fit values.npy --top 1000       a power law through any values";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the paper's tables and prints them beside the paper's figures
+    Reproduce {
+        #[command(flatten)]
+        selection: Selection,
+        #[command(flatten)]
+        run: Run,
+    },
+    /// Runs an experiment file of your own
+    Run {
+        /// The file (TOML)
+        file: PathBuf,
+        /// Only these rows, by their ids
+        #[arg(long, value_delimiter = ',', value_name = "ID,…")]
+        rows: Vec<String>,
+        #[command(flatten)]
+        run: Run,
+    },
+    /// Shows what a run would do, with memory, without doing it
+    Plan {
+        #[command(flatten)]
+        selection: Selection,
+        /// An experiment file of your own
+        #[arg(value_name = "FILE", conflicts_with_all = ["table", "figure", "all"])]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        run: Run,
+    },
+    /// Lists the paper's tables and their rows
+    List {
+        /// Only this table
+        #[arg(long, value_name = "N")]
+        table: Option<u32>,
+    },
+    /// Fits a power law to the values in a file
+    Fit {
+        /// An .npy of float32 or float64
+        file: PathBuf,
+        /// K, how many of the largest values are fitted; all without it, 1000 at most
+        #[arg(long, value_name = "K")]
+        top: Option<usize>,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: FitFormat,
+    },
+    /// Prints a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// How a fit is printed.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+pub enum FitFormat {
+    /// A line a figure.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// The paper's Table N
+    #[arg(long, value_name = "N")]
+    pub table: Option<u32>,
+    /// The paper's Figure N
+    #[arg(long, value_name = "N", conflicts_with = "table")]
+    pub figure: Option<u32>,
+    /// All tables and the figure
+    #[arg(long, conflicts_with_all = ["table", "figure"])]
+    pub all: bool,
+    /// Only these rows, by their ids
+    #[arg(long, value_delimiter = ',', value_name = "ID,…")]
+    pub rows: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The seed, or the first of several
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+    /// How many seeds, from --seed on
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    /// T = 2000 at most and one epoch of training; the tables say so
+    #[arg(long)]
+    pub quick: bool,
+    /// Trains for at most E epochs; the tables say so
+    #[arg(long, value_name = "E", value_parser = clap::value_parser!(u32).range(1..))]
+    pub epochs: Option<u32>,
+    /// What runs the networks
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// How many CPU threads; all without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// The memory that a row may take, e.g. 8GB; three quarters of what is free without it
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
+    /// The folder for results [default: results, with --quick results-quick]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Computes rows anew that are done
+    #[arg(long)]
+    pub fresh: bool,
+    /// The folder of the data sets; searched for without it
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// How tables are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: TableFormat,
+    /// Says nothing but the tables
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Bytes from a number with an optional unit, powers of 1000: `8GB`, `500MB`, `8000000000`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim();
+    let unit = match text[text.len() - text.trim_start_matches(number).len()..].trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 1.0,
+        "KB" | "K" => 1e3,
+        "MB" | "M" => 1e6,
+        "GB" | "G" => 1e9,
+        "TB" | "T" => 1e12,
+        unit => return Err(format!("the unit is {unit}; expected KB, MB, GB or TB")),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok((number * unit) as u64),
+        _ => Err("expected a positive number with a unit, such as 8GB".to_owned()),
+    }
+}

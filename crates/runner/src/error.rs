@@ -1,0 +1,123 @@
+use std::path::{Path, PathBuf};
+
+use gradspectra_analysis::AnalysisError;
+use gradspectra_capture::CaptureError;
+use gradspectra_data::DataError;
+use gradspectra_models::{CheckpointError, TrainingError};
+
+/// Why something was refused or failed, in one line with the mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused a file or folder.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was to be done with it.
+        action: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// An experiment file is not one.
+    #[error("{}: {reason}", path.display())]
+    Experiment {
+        /// The file.
+        path: PathBuf,
+        /// The row or line, the value, what was expected.
+        reason: String,
+    },
+    /// No experiment has this name.
+    #[error("there is no {name}; expected one of {known}")]
+    NoSuchExperiment {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+    /// No row has this id.
+    #[error("{experiment} has no row {row}; its rows are {known}")]
+    NoSuchRow {
+        /// The id that was asked for.
+        row: String,
+        /// The experiment.
+        experiment: String,
+        /// Its rows.
+        known: String,
+    },
+    /// A file is not of its format, or does not fit the run.
+    #[error("{}: {found}; expected {expected}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What it should hold, and the mend.
+        expected: String,
+    },
+    /// A setting does not fit this machine, build or data.
+    #[error("{name} is {found}; {mend}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// What to do.
+        mend: String,
+    },
+    /// Another process runs in the output folder.
+    #[error("{}: process {holder} is running there; wait for it, or name another folder with --out", path.display())]
+    Held {
+        /// The folder.
+        path: PathBuf,
+        /// Its process id, as its lock says.
+        holder: String,
+    },
+    /// A row cannot be computed.
+    #[error("{experiment}, row {row}, seed {seed}: {source}")]
+    Row {
+        /// The experiment.
+        experiment: String,
+        /// The row's id.
+        row: String,
+        /// The seed.
+        seed: u64,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// Data could not be found, read or prepared.
+    #[error("{}", chain(.0))]
+    Data(#[from] DataError),
+    /// A checkpoint could not be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A training did not end.
+    #[error(transparent)]
+    Training(#[from] TrainingError),
+    /// Gradients could not be captured.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// Values have no spectrum, fit or test.
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+}
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of the operating system about `path`.
+    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), action, source }
+    }
+
+    /// A file whose content is not as expected.
+    pub(crate) fn malformed(path: &Path, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self::Malformed { path: path.to_owned(), found: found.into(), expected: expected.into() }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}

@@ -1,0 +1,91 @@
+//! Files that are whole or not there.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use npyz::WriterBuilder;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Keeps files from being written while the guard lives.
+pub(crate) fn hold_writes() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes a file beside its place, syncs it and gives it its name; makes the folder if need be.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    place(path, |file| file.write_all(bytes))
+}
+
+/// As [`write`], what `fill` writes into a temporary file.
+pub(crate) fn place(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
+    let _guard = hold_writes();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let error = |source| Error::io(path, "write", source);
+    fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
+    let mut file = NamedTempFile::with_prefix_in(TEMPORARY, folder).map_err(error)?;
+    fill(file.as_file_mut()).map_err(error)?;
+    file.as_file().sync_all().map_err(error)?;
+    set_readable(file.as_file()).map_err(error)?;
+    file.persist(path).map_err(|failed| error(failed.error))?;
+    sync_folder(folder).map_err(error)
+}
+
+/// How the names of unfinished files begin.
+pub(crate) const TEMPORARY: &str = ".unfinished-";
+
+#[cfg(unix)]
+fn set_readable(file: &File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_readable(_file: &File) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Writes `value` as indented JSON.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::io(path, "write", error.into()))?;
+    bytes.push(b'\n');
+    write(path, &bytes)
+}
+
+/// The bytes of a one-dimensional `.npy` of float64.
+pub(crate) fn npy(values: &[f64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::new().default_dtype().shape(&[values.len() as u64]);
+    let mut writer = options.writer(&mut bytes).begin_nd().expect("a vector takes any number of bytes");
+    writer.extend(values).expect("a vector takes any number of bytes");
+    writer.finish().expect("as many values as the shape says were written");
+    bytes
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The SHA-256 of the file at `path`.
+pub(crate) fn sha256_of_file(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).map_err(|source| Error::io(path, "read", source))?;
+    Ok(sha256(&bytes))
+}

@@ -1,0 +1,33 @@
+//! Ending in good order when the user or the system asks to.
+
+use crate::error::Result;
+
+/// Ends the process on SIGINT (status 130) and SIGTERM (143), after the write in hand.
+///
+/// # Errors
+///
+/// The system does not let signals be handled.
+#[cfg(unix)]
+pub fn end_on_signals() -> Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let failed = |source| crate::error::Error::io(std::path::Path::new("signals"), "handle", source);
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            let _guard = crate::files::hold_writes();
+            eprintln!("\ninterrupted; finished rows are kept, the same command goes on from there");
+            std::process::exit(128 + signal);
+        }
+    });
+    Ok(())
+}
+
+/// Leaves Ctrl-C to the system, which ends the process; files are whole or not there all the same.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(unix))]
+pub fn end_on_signals() -> Result<()> {
+    Ok(())
+}

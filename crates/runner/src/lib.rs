@@ -1,0 +1,44 @@
+//! gradspectra captures the stochastic gradients of neural networks, forms the spectra of their covariance and second
+//! moment, and tests them for power laws and Gaussianity.
+//!
+//! This crate is the front door: the parts as [`models`], [`data`], [`capture`] and [`analysis`], and what the program
+//! `gradspectra` does with them, from an [`Experiment`] to its [`Table`].
+
+mod backend;
+pub mod catalogue;
+mod error;
+mod execute;
+mod experiment;
+mod files;
+mod fit;
+mod interrupt;
+mod minibatches;
+mod model;
+pub mod plan;
+mod position;
+mod progress;
+mod result;
+mod seeds;
+mod store;
+mod table;
+mod task;
+
+pub use gradspectra_analysis as analysis;
+pub use gradspectra_capture as capture;
+pub use gradspectra_data as data;
+pub use gradspectra_models as models;
+
+pub use backend::Backend;
+pub use error::{Error, Result};
+pub use execute::{RunOptions, run};
+pub use experiment::{Analysis, Experiment, Matrix, PaperFigures, Row, SpectrumValues};
+pub use fit::{FileFit, fit_file};
+pub use interrupt::end_on_signals;
+pub use model::ModelSpec;
+pub use progress::{Reporter, Verbosity};
+pub use result::{CaptureReport, Finding, PositionReport, RowResult, SpectrumFinding, SpectrumSummary, Timings, Way};
+pub use store::Store;
+pub use table::{Measure, Table, TableFormat, TableRow};
+
+/// This program and its version, as results name it.
+pub const PROGRAM: &str = concat!("gradspectra ", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,170 @@
+//! The program: reads the command line, runs it, and says what went wrong in one line.
+
+mod cli;
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{CommandFactory, Parser};
+use gradspectra::{Experiment, Reporter, RunOptions, Store, Table, Verbosity, catalogue, fit_file, plan};
+
+use cli::{Cli, Command, FitFormat, Run, Selection};
+
+fn main() -> ExitCode {
+    let outcome = gradspectra::end_on_signals().map_err(Into::into).and_then(|()| execute(Cli::parse().command));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+fn execute(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Reproduce { selection, run } => reproduce(selected(&selection)?, &run),
+        Command::Run { file, rows, run } => reproduce(vec![own(&file, &rows)?], &run),
+        Command::Plan { selection, file, run } => {
+            let experiments = match file {
+                Some(file) => vec![own(&file, &selection.rows)?],
+                None => selected(&selection)?,
+            };
+            let experiments = shortened(experiments, &run)?;
+            let out = out(&run);
+            let store = out.is_dir().then(|| Store::open(&out)).transpose()?;
+            print(&plan::plan(&experiments, &seeds(&run), run.backend, store.as_ref())?)
+        }
+        Command::List { table } => list(table),
+        Command::Fit { file, top, format } => {
+            let fit = fit_file(&file, top)?;
+            print(&match format {
+                FitFormat::Text => fit.to_string(),
+                FitFormat::Json => serde_json::to_string_pretty(&fit)? + "\n",
+            })
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "gradspectra", &mut script);
+            print(&String::from_utf8(script)?)
+        }
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    Ok(output.flush()?)
+}
+
+fn own(file: &Path, rows: &[String]) -> anyhow::Result<Experiment> {
+    let mut experiment = Experiment::read(file)?;
+    if !rows.is_empty() {
+        experiment.select(rows)?;
+    }
+    Ok(experiment)
+}
+
+fn selected(selection: &Selection) -> anyhow::Result<Vec<Experiment>> {
+    let names: Vec<String> = match (selection.table, selection.figure, selection.all) {
+        (Some(table), ..) => vec![format!("table-{table}")],
+        (_, Some(figure), _) => vec![format!("figure-{figure}")],
+        (.., true) => catalogue::names().map(str::to_owned).collect(),
+        _ => bail!("no table is named; give --table N, --figure N or --all"),
+    };
+    let mut experiments = names.iter().map(|name| catalogue::experiment(name)).collect::<Result<Vec<_>, _>>()?;
+    if !selection.rows.is_empty() {
+        for experiment in &mut experiments {
+            experiment.select(&selection.rows)?;
+        }
+    }
+    Ok(experiments)
+}
+
+fn seeds(run: &Run) -> Vec<u64> {
+    (run.seed..).take(run.seeds as usize).collect()
+}
+
+fn out(run: &Run) -> PathBuf {
+    let default = if run.quick { "results-quick" } else { "results" };
+    run.out.clone().unwrap_or_else(|| default.into())
+}
+
+/// The experiments as they are run: `--quick` and `--epochs` shorten them.
+fn shortened(mut experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<Vec<Experiment>> {
+    for experiment in &mut experiments {
+        for row in &mut experiment.rows {
+            if run.quick {
+                row.shorten();
+            }
+            if let Some(epochs) = run.epochs {
+                row.train_for(epochs as usize);
+            }
+        }
+        experiment.check()?;
+    }
+    Ok(experiments)
+}
+
+fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
+    if let Some(threads) = run.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
+        pool.build_global().context("--threads cannot be set")?;
+    }
+    let shortened = shortened(experiments.clone(), run)?;
+    plan::check_memory(&shortened, run.memory)?;
+    let mut store = Store::open(&out(run))?;
+    store.lock()?;
+    let verbosity = if run.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let reporter = Reporter::new(verbosity);
+    let options = RunOptions {
+        seeds: seeds(run),
+        backend: run.backend,
+        data_dir: run.data_dir.clone(),
+        fresh: run.fresh,
+        reporter,
+    };
+    let outcome = gradspectra::run(&shortened, &store, &options);
+    for experiment in &experiments {
+        let table = Table::of(experiment, &options.seeds, &store);
+        table.write(&store)?;
+        print(&table.format(run.format))?;
+    }
+    if !run.quiet {
+        eprintln!("results: {}", store.root().display());
+    }
+    Ok(outcome?)
+}
+
+fn list(table: Option<u32>) -> anyhow::Result<()> {
+    let names: Vec<String> = match table {
+        Some(table) => vec![format!("table-{table}")],
+        None => catalogue::names().map(str::to_owned).collect(),
+    };
+    let mut text = String::new();
+    for name in names {
+        let experiment = catalogue::experiment(&name)?;
+        text += &format!("{name}: {}\n", experiment.caption);
+        for row in &experiment.rows {
+            let setting = row.setting.as_deref().unwrap_or("");
+            let place = row.position_title();
+            let line = format!(
+                "  {:<20} {:<9} {:<10} {place:<9} B = {:<6} {setting}",
+                row.id,
+                row.data_set.to_string(),
+                row.model.to_string(),
+                row.batch_size
+            );
+            text += line.trim_end();
+            text.push('\n');
+        }
+    }
+    print(&text)
+}

@@ -1,0 +1,107 @@
+//! The minibatches of a row: drawn by seed, or read from a file.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use gradspectra_data::Minibatches;
+
+use crate::error::{Error, Result};
+use crate::experiment::Row;
+use crate::seeds::Purpose;
+
+/// The indices `[T, B]` of a row's minibatches, row by row, and B.
+pub(crate) fn of_row(row: &Row, seed: u64, examples: usize) -> Result<(Vec<u32>, usize)> {
+    match &row.minibatches {
+        Some(path) => read(path, examples),
+        None => {
+            let seed = Purpose::Minibatches.seed(seed);
+            let minibatches = Minibatches::seeded(examples, row.batch_size, row.iterations, row.sampling, seed)?;
+            Ok((minibatches.materialise(), row.batch_size))
+        }
+    }
+}
+
+/// Reads int64 or int32 indices `[T]` or `[T, B]` of `examples` examples.
+fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
+    let expected = "an .npy of int64 indices [T] or [T, B], T at least 2";
+    let malformed = |found: String| Error::malformed(path, found, expected);
+    let file = File::open(path).map_err(|source| Error::io(path, "read", source))?;
+    let length = file.metadata().map_err(|source| Error::io(path, "read", source))?.len();
+    let npy = npyz::NpyFile::new(BufReader::new(file)).map_err(|error| malformed(error.to_string()))?;
+    let batch = match *npy.shape() {
+        [iterations] if iterations >= 2 => 1,
+        [iterations, batch] if iterations >= 2 && batch >= 1 => batch as usize,
+        ref shape => return Err(malformed(format!("an array of shape {shape:?}"))),
+    };
+    if npy.len() > length {
+        return Err(malformed(format!("{length} bytes for {} indices", npy.len())));
+    }
+    if npy.order() == npyz::Order::Fortran && batch > 1 {
+        return Err(malformed("an array in Fortran order".to_owned()));
+    }
+    let indices: Vec<i64> = match npy.try_data::<i64>() {
+        Ok(data) => data.collect::<std::io::Result<_>>(),
+        Err(npy) => match npy.try_data::<i32>() {
+            Ok(data) => data.map(|index| index.map(i64::from)).collect(),
+            Err(npy) => return Err(malformed(format!("numbers of type {}", npy.dtype().descr()))),
+        },
+    }
+    .map_err(|error| malformed(error.to_string()))?;
+    let index = |index: i64| {
+        let known = u32::try_from(index).ok().filter(|&index| (index as usize) < examples);
+        known.ok_or_else(|| Error::malformed(path, format!("index {index}"), format!("0 to {}", examples - 1)))
+    };
+    Ok((indices.into_iter().map(index).collect::<Result<_>>()?, batch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(header: &str, data: &[u8]) -> tempfile::NamedTempFile {
+        let padding = " ".repeat((64 - (10 + header.len() + 1) % 64) % 64);
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend(((header.len() + padding.len() + 1) as u16).to_le_bytes());
+        bytes.extend(header.bytes().chain(padding.bytes()).chain([b'\n']).chain(data.iter().copied()));
+        let file = tempfile::NamedTempFile::new().expect("temporary folder");
+        std::fs::write(file.path(), bytes).expect("temporary file");
+        file
+    }
+
+    fn parse(header: &str, data: &[u8]) -> Result<(Vec<u32>, usize)> {
+        read(file(header, data).path(), 100)
+    }
+
+    #[test]
+    fn one_and_two_dimensions_of_both_integer_types_are_read() {
+        let eight: Vec<u8> = [3_i64, 99, 0, 7].iter().flat_map(|index| index.to_le_bytes()).collect();
+        let four: Vec<u8> = [3_i32, 99, 0, 7].iter().flat_map(|index| index.to_le_bytes()).collect();
+        let header = |dtype, shape| format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
+        for (header, data, batch) in [
+            (header("<i8", "(4,)"), &eight, 1),
+            (header("<i8", "(2, 2)"), &eight, 2),
+            (header("<i4", "(2, 2)"), &four, 2),
+        ] {
+            assert_eq!(parse(&header, data).expect("valid"), (vec![3, 99, 0, 7], batch));
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_minibatches_is_refused() {
+        let header = |dtype, shape| format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
+        let indices = |values: [i64; 2]| values.iter().flat_map(|index| index.to_le_bytes()).collect::<Vec<u8>>();
+        for (header, data, expected) in [
+            (header("<i8", "(2,)"), indices([0, 100]), "index 100; expected 0 to 99"),
+            (header("<i8", "(2,)"), indices([-1, 0]), "index -1"),
+            (header("<i8", "(2,)"), indices([0, 1])[..12].to_vec(), ""),
+            (header("<i8", "(4000000000000,)"), indices([0, 1]), "for 4000000000000 indices"),
+            (header("<i8", "(2, 1, 1)"), indices([0, 1]), "shape [2, 1, 1]"),
+            (header("<f8", "(2,)"), indices([0, 1]), "numbers of type"),
+            ("{".to_owned(), vec![], ""),
+        ] {
+            let error = parse(&header, &data).expect_err(expected).to_string();
+            assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+        }
+    }
+}

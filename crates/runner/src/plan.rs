@@ -1,0 +1,133 @@
+//! What a run would do, before it does it.
+
+use std::fmt::Write;
+
+use crate::backend::Backend;
+use crate::data::DataSet;
+use crate::experiment::{Experiment, Row};
+use crate::model::ModelSpec;
+use crate::store::Store;
+use crate::task::{Task, tasks};
+use crate::{Error, Result};
+
+/// Memory that a row takes, in bytes, from the sizes of what it holds at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryEstimate {
+    /// The inputs of all training examples, f32.
+    pub examples: u64,
+    /// The factors of the examples that the minibatches draw from, or G where the model does not go through the trace.
+    pub gradients: u64,
+    /// The T × T matrices of the Gram matrix and the eigenvalues, f64 and f32.
+    pub matrices: u64,
+    /// The indices of the minibatches.
+    pub minibatches: u64,
+}
+
+/// What the program takes apart from a row's arrays: code, the pass's activations, buffers of threads.
+const BASE: u64 = 350 << 20;
+
+impl MemoryEstimate {
+    /// The estimate for `row`.
+    pub fn of(row: &Row) -> Self {
+        let (examples, features) = match row.data_set {
+            DataSet::Mnist => (60_000, 784),
+            DataSet::Cifar10 | DataSet::Cifar100 => (50_000, 3072),
+            DataSet::Avila => (10_430, 10),
+        };
+        let iterations = row.iterations as u64;
+        let drawn = (iterations * row.batch_size as u64).min(examples);
+        let per_example = match row.model {
+            ModelSpec::LeNet { .. } => 3246,
+        };
+        Self {
+            examples: 4 * examples * features,
+            gradients: 4 * drawn * per_example,
+            matrices: iterations * iterations * (8 + 8 + 4 + 4),
+            minibatches: 4 * iterations * row.batch_size as u64,
+        }
+    }
+
+    /// All together.
+    pub fn total(&self) -> u64 {
+        BASE + self.examples + self.gradients + self.matrices + self.minibatches
+    }
+}
+
+/// The bytes of memory that can be taken now; `None` where the system does not say.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// Refuses rows that take more than `budget` bytes, three quarters of what is free without one.
+///
+/// # Errors
+///
+/// The first such row, with its estimate.
+pub fn check_memory(experiments: &[Experiment], budget: Option<u64>) -> Result<()> {
+    let Some(budget) = budget.or_else(|| available_memory().map(|bytes| bytes / 4 * 3)) else {
+        return Ok(());
+    };
+    for experiment in experiments {
+        for row in &experiment.rows {
+            let needed = MemoryEstimate::of(row).total();
+            if needed > budget {
+                return Err(Error::Setting {
+                    name: "the memory",
+                    found: gigabytes(budget),
+                    mend: format!(
+                        "{} {} needs about {}: raise --memory, or lower its iterations",
+                        experiment.name,
+                        row.id,
+                        gigabytes(needed)
+                    ),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.2} GB", bytes as f64 / 1e9)
+}
+
+/// The plan of a run as text: its rows in their order, which are done, what they need.
+///
+/// # Errors
+///
+/// A file that a row names cannot be read.
+pub fn plan(experiments: &[Experiment], seeds: &[u64], backend: Backend, store: Option<&Store>) -> Result<String> {
+    let mut text = String::new();
+    let groups = tasks(experiments, seeds, backend)?;
+    for (index, group) in groups.iter().enumerate() {
+        let _ = writeln!(text, "position {} of {}: {}", index + 1, groups.len(), position(&group[0]));
+        for task in group {
+            let row = &task.row;
+            let done = store
+                .is_some_and(|store| store.result(&task.experiment, &row.id, task.seed, Some(&task.key)).is_some());
+            let memory = gigabytes(MemoryEstimate::of(row).total());
+            let state = if done { "done" } else { "to do" };
+            let (batch, iterations) = (row.batch_size, row.iterations);
+            let _ = writeln!(
+                text,
+                "  {:<26} seed {:<4} B = {batch:<6} T = {iterations:<6} {memory:>9}  {state}",
+                format!("{} {}", task.experiment, row.id),
+                task.seed
+            );
+        }
+    }
+    Ok(text)
+}
+
+fn position(task: &Task) -> String {
+    let row = &task.row;
+    let place = match (&row.weights, &row.training) {
+        (Some(weights), _) => format!("weights of {}", weights.display()),
+        (None, Some(training)) => format!("trained for {} epochs", training.epochs),
+        (None, None) => "random parameters".to_owned(),
+    };
+    format!("{} on {}, {place}, seed {}", row.model, row.data_set, task.own_seed())
+}

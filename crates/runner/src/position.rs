@@ -1,0 +1,158 @@
+//! The parameters at which gradients are taken: drawn, trained or loaded.
+
+use std::fs::{self, File};
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, Normalisation, epoch_order};
+use gradspectra_models::{
+    Classifier, Initialisation, LabelledInputs, Training, accuracy, load_checkpoint, save_checkpoint, train,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::experiment::Row;
+use crate::files;
+use crate::model::ModelSpec;
+use crate::progress::Reporter;
+use crate::result::PositionReport;
+use crate::seeds::Purpose;
+use crate::store::{Store, read_json};
+
+/// All that decides the parameters, and nothing else; rows with equal ones share them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct PositionSpec {
+    program: &'static str,
+    backend: Backend,
+    pub(crate) data_set: DataSet,
+    pub(crate) normalisation: Normalisation,
+    pub(crate) cifar_100_labels: Cifar100Labels,
+    pub(crate) labels: LabelCorruption,
+    pub(crate) model: ModelSpec,
+    initialisation: Initialisation,
+    pub(crate) training: Option<Training>,
+    weights_sha256: Option<String>,
+    seed: u64,
+}
+
+impl PositionSpec {
+    pub(crate) fn of(row: &Row, seed: u64, backend: Backend) -> Result<Self> {
+        let weights_sha256 = row.weights.as_deref().map(files::sha256_of_file).transpose()?;
+        Ok(Self {
+            program: crate::PROGRAM,
+            backend,
+            data_set: row.data_set,
+            normalisation: row.normalisation,
+            cifar_100_labels: row.cifar_100_labels,
+            labels: row.labels,
+            model: row.model,
+            initialisation: row.initialisation,
+            training: row.training.clone(),
+            weights_sha256,
+            seed,
+        })
+    }
+
+    /// The SHA-256 of the specification.
+    pub(crate) fn key(&self) -> String {
+        files::sha256(&serde_json::to_vec(self).expect("a specification is plain data"))
+    }
+}
+
+/// A trained position in the store: its weights' file beside this, its report within.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct StoredPosition {
+    key: String,
+    weights_sha256: String,
+    report: PositionReport,
+}
+
+/// Where positions come from.
+pub(crate) struct Positions<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) device: &'a Device,
+    pub(crate) reporter: Reporter,
+}
+
+impl Positions<'_> {
+    /// `model` with the parameters that `spec`, the position of `row`, asks for, its report, and the seconds of
+    /// training.
+    ///
+    /// `test` gives the examples to report the accuracy on; it is asked only if there is a training to do.
+    pub(crate) fn place<M: Classifier>(
+        &self,
+        model: M,
+        spec: &PositionSpec,
+        row: &Row,
+        training_examples: LabelledInputs,
+        test: impl FnOnce() -> Result<gradspectra_data::Examples>,
+    ) -> Result<(M, PositionReport, f64)> {
+        if let Some(weights) = &row.weights {
+            let report = PositionReport { weights_sha256: spec.weights_sha256.clone(), ..PositionReport::default() };
+            return Ok((load_checkpoint(model, weights)?, report, 0.0));
+        }
+        let model = spec.initialisation.apply(model, Purpose::Parameters.seed(spec.seed));
+        let Some(training) = &spec.training else {
+            return Ok((model, PositionReport::default(), 0.0));
+        };
+        let key = spec.key();
+        if let Some(report) = self.stored(&key) {
+            let weights = self.store.position(&key).with_extension("safetensors");
+            return Ok((load_checkpoint(model, &weights)?, report, 0.0));
+        }
+        let (model, mut report, seconds) = self.train(model, training, spec.seed, training_examples)?;
+        let test = test()?;
+        let examples = LabelledInputs::new(test.inputs(), test.labels(), training_examples.features());
+        report.test_accuracy = Some(accuracy(&model.valid(), examples, &self.device.clone().inner()));
+        self.keep(&key, &model, &report)?;
+        Ok((model, report, seconds))
+    }
+
+    fn train<M: Classifier>(
+        &self,
+        model: M,
+        training: &Training,
+        seed: u64,
+        examples: LabelledInputs,
+    ) -> Result<(M, PositionReport, f64)> {
+        let mut report = PositionReport::default();
+        let step = self.reporter.step(format!("training, {} epochs", training.epochs), training.epochs as u64);
+        let order_seed = Purpose::Training.seed(seed);
+        let order = |epoch| epoch_order(examples.len(), order_seed, epoch as u64).expect("there are examples");
+        let model = train(model, training, examples, self.device, order, |_, epoch| {
+            report.epochs.push(epoch);
+            step.at(epoch.epoch as u64);
+            step.line(format!("  epoch {:>3} of {}: loss {:.4}", epoch.epoch, training.epochs, epoch.loss));
+            ControlFlow::Continue(())
+        })?;
+        Ok((model, report, step.finish()))
+    }
+
+    fn stored(&self, key: &str) -> Option<PositionReport> {
+        let file = self.store.position(key);
+        let stored: StoredPosition = read_json(&file.with_extension("json"))?;
+        let weights = files::sha256_of_file(&file.with_extension("safetensors")).ok()?;
+        (stored.key == key && stored.weights_sha256 == weights).then_some(stored.report)
+    }
+
+    fn keep<M: Classifier>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
+        let file = self.store.position(key);
+        let weights = file.with_extension("safetensors");
+        let folder = weights.parent().expect("positions lie in a folder");
+        fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
+        {
+            let _guard = files::hold_writes();
+            save_checkpoint(model, &weights)?;
+            let synced = File::open(&weights).and_then(|file| file.sync_all());
+            synced.map_err(|source| Error::io(&weights, "write", source))?;
+        }
+        let stored = StoredPosition {
+            key: key.to_owned(),
+            weights_sha256: files::sha256_of_file(&weights)?,
+            report: report.clone(),
+        };
+        files::write_json(&file.with_extension("json"), &stored)
+    }
+}

@@ -1,0 +1,96 @@
+//! What a long run says while it works: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How much a run says beside its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// A line a step.
+    Normal,
+}
+
+/// Tells the progress of steps on standard error.
+#[derive(Debug, Clone, Copy)]
+pub struct Reporter {
+    verbosity: Verbosity,
+    terminal: bool,
+}
+
+/// One long step; dropping it ends it.
+pub(crate) struct Step {
+    bar: Option<ProgressBar>,
+    title: String,
+    started: Instant,
+    quiet: bool,
+}
+
+impl Reporter {
+    /// A reporter for this process's standard error.
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self { verbosity, terminal: std::io::stderr().is_terminal() }
+    }
+
+    /// Says one line.
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
+        if self.verbosity > Verbosity::Quiet {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// Begins a step of `total` parts.
+    pub(crate) fn step(&self, title: impl Into<String>, total: u64) -> Step {
+        let title = title.into();
+        let quiet = self.verbosity == Verbosity::Quiet;
+        let bar = (self.terminal && !quiet).then(|| {
+            let template = "  {msg:<34} {bar:20} {pos}/{len}  {elapsed} left {eta}";
+            let style = ProgressStyle::with_template(template).expect("the template is valid");
+            let bar = ProgressBar::new(total).with_style(style).with_message(title.clone());
+            bar.enable_steady_tick(Duration::from_millis(500));
+            bar
+        });
+        Step { bar, title, started: Instant::now(), quiet }
+    }
+}
+
+impl Step {
+    /// `done` parts are done.
+    pub(crate) fn at(&self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        }
+    }
+
+    /// Says one line above the bar.
+    pub(crate) fn line(&self, text: String) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None if self.quiet => (),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Ends the step, says so and returns how long it took, in seconds.
+    pub(crate) fn finish(self) -> f64 {
+        let seconds = self.started.elapsed().as_secs_f64();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        if !self.quiet {
+            eprintln!("  {:<34} {seconds:7.1} s", self.title);
+        }
+        seconds
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

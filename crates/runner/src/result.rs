@@ -1,0 +1,156 @@
+//! What a row came to.
+
+use gradspectra_analysis::{KsTest, PowerLawFit, Spectrum};
+use gradspectra_data::FileProvenance;
+use gradspectra_models::EpochReport;
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+use crate::experiment::Row;
+
+/// The result of one row at one seed; the same bytes for the same task, whatever the machine's number of threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RowResult {
+    /// The program and its version.
+    pub program: String,
+    /// The SHA-256 of what made this result; another spec, seed, backend or version has another one.
+    pub task: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// The row as it was run.
+    pub row: Row,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The backend.
+    pub backend: Backend,
+    /// The files that the examples came from.
+    pub data_files: Vec<FileProvenance>,
+    /// Where the gradients were taken.
+    pub position: PositionReport,
+    /// The gradients.
+    pub capture: CaptureReport,
+    /// What was found in them.
+    pub finding: Finding,
+}
+
+/// The parameters at which gradients are taken.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PositionReport {
+    /// Every epoch of the training; empty without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epochs: Vec<EpochReport>,
+    /// The accuracy on the test examples after the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<f64>,
+    /// The SHA-256 of the file of weights that was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
+}
+
+/// How gradients were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// One pass over the examples, every minibatch from their factors.
+    Factored,
+    /// A backward pass a minibatch.
+    Direct,
+}
+
+/// The captured gradients in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CaptureReport {
+    /// How they were made.
+    pub way: Way,
+    /// n, the number of parameters.
+    pub parameters: usize,
+    /// B.
+    pub batch_size: usize,
+    /// T.
+    pub iterations: usize,
+    /// The mean over iterations of the gradient's norm, after clipping.
+    pub mean_norm: f64,
+    /// The largest norm.
+    pub largest_norm: f64,
+}
+
+/// What a row's analysis found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Finding {
+    /// A power law fitted to the largest values of a spectrum.
+    Spectrum(SpectrumFinding),
+}
+
+/// A power law fitted to the largest values of a spectrum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SpectrumFinding {
+    /// ŝ.
+    pub s: f64,
+    /// The two-sided distance and the critical one.
+    pub test: KsTest,
+    /// Whether the power law is accepted.
+    pub power_law: bool,
+    /// The fit.
+    pub fit: PowerLawFit,
+    /// The standard error of β̂.
+    pub beta_standard_error: f64,
+    /// The whole spectrum in short.
+    pub spectrum: SpectrumSummary,
+    /// The SHA-256 of the file of eigenvalues beside this result.
+    pub eigenvalues_sha256: String,
+}
+
+/// A spectrum in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SpectrumSummary {
+    /// The largest eigenvalue.
+    pub largest: f64,
+    /// Σ λ.
+    pub trace: f64,
+    /// The share of the trace in the ten largest eigenvalues.
+    pub top_ten_share: Option<f64>,
+    /// exp of the entropy of λ/Σλ.
+    pub effective_rank: Option<f64>,
+    /// (Σ λ)²/Σ λ².
+    pub participation_ratio: Option<f64>,
+}
+
+impl SpectrumSummary {
+    /// The summary of `spectrum`.
+    pub fn of(spectrum: &Spectrum) -> Self {
+        Self {
+            largest: spectrum.eigenvalues().first().copied().unwrap_or_default(),
+            trace: spectrum.trace(),
+            top_ten_share: spectrum.trace_share(10),
+            effective_rank: spectrum.effective_rank(),
+            participation_ratio: spectrum.participation_ratio(),
+        }
+    }
+}
+
+/// Seconds that the steps of a row took; kept beside the result, whose bytes do not depend on them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Timings {
+    /// Training, by this process; 0 where the position was at hand.
+    pub training: f64,
+    /// The pass over the examples, shared by the rows at one position.
+    pub examples: f64,
+    /// The gradients or their Gram matrix.
+    pub gradients: f64,
+    /// The eigenvalues.
+    pub eigenvalues: f64,
+}
+
+impl Timings {
+    /// All steps together.
+    pub fn total(&self) -> f64 {
+        self.training + self.examples + self.gradients + self.eigenvalues
+    }
+}

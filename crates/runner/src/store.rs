@@ -1,0 +1,118 @@
+//! The output folder: results of rows, trained positions, tables.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::result::{Finding, RowResult, Timings};
+
+/// An output folder; while it is [`locked`](Store::lock), no other process writes to it.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    lock: Option<File>,
+}
+
+impl Store {
+    /// The folder `root`, made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub fn open(root: &Path) -> Result<Self> {
+        fs::create_dir_all(root).map_err(|source| Error::io(root, "make the folder", source))?;
+        Ok(Self { root: root.to_owned(), lock: None })
+    }
+
+    /// Takes the folder for this process, until it ends, and clears what a killed one left unfinished.
+    ///
+    /// # Errors
+    ///
+    /// Another process has it, or it cannot be written to.
+    pub fn lock(&mut self) -> Result<()> {
+        let path = self.root.join(".lock");
+        let error = |source| Error::io(&self.root, "write to the folder", source);
+        let mut file =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(error)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+                return Err(Error::Held { path: self.root.clone(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(error(source)),
+        }
+        file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(error)?;
+        self.lock = Some(file);
+        self.clear_unfinished(&self.root.clone())
+    }
+
+    fn clear_unfinished(&self, folder: &Path) -> Result<()> {
+        let error = |source| Error::io(folder, "read the folder", source);
+        for entry in fs::read_dir(folder).map_err(error)? {
+            let entry = entry.map_err(error)?;
+            let kind = entry.file_type().map_err(error)?;
+            if kind.is_dir() {
+                self.clear_unfinished(&entry.path())?;
+            } else if entry.file_name().to_string_lossy().starts_with(files::TEMPORARY) {
+                fs::remove_file(entry.path()).map_err(error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of an experiment.
+    pub fn experiment(&self, experiment: &str) -> PathBuf {
+        self.root.join(experiment)
+    }
+
+    /// The file of a trained position without its ending.
+    pub(crate) fn position(&self, key: &str) -> PathBuf {
+        self.root.join("positions").join(&key[..16])
+    }
+
+    fn row_file(&self, experiment: &str, row: &str, seed: u64, ending: &str) -> PathBuf {
+        self.root.join(experiment).join(row).join(format!("seed-{seed}.{ending}"))
+    }
+
+    /// The file of the eigenvalues of a row.
+    pub fn eigenvalues_file(&self, experiment: &str, row: &str, seed: u64) -> PathBuf {
+        self.row_file(experiment, row, seed, "eigenvalues.npy")
+    }
+
+    /// Writes the result of a row; the eigenvalues first, so that a result that is there is complete.
+    pub(crate) fn write(&self, result: &RowResult, eigenvalues: &[u8], timings: &Timings) -> Result<()> {
+        let file = |ending| self.row_file(&result.experiment, &result.row.id, result.seed, ending);
+        files::write(&file("eigenvalues.npy"), eigenvalues)?;
+        files::write_json(&file("timings.json"), timings)?;
+        files::write_json(&file("json"), result)
+    }
+
+    /// The result of a row, if it is there, whole, and of the task `task` (of any, where that is `None`).
+    pub fn result(&self, experiment: &str, row: &str, seed: u64, task: Option<&str>) -> Option<RowResult> {
+        let result: RowResult = read_json(&self.row_file(experiment, row, seed, "json"))?;
+        let Finding::Spectrum(finding) = &result.finding;
+        let eigenvalues = files::sha256_of_file(&self.eigenvalues_file(experiment, row, seed)).ok()?;
+        let wanted = task.is_none_or(|task| result.task == task);
+        (wanted && eigenvalues == finding.eigenvalues_sha256).then_some(result)
+    }
+
+    /// How long a row took, if that is known.
+    pub fn timings(&self, experiment: &str, row: &str, seed: u64) -> Option<Timings> {
+        read_json(&self.row_file(experiment, row, seed, "timings.json"))
+    }
+}
+
+/// The value in a JSON file, if the file is there and whole.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
