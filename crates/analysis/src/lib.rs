@@ -10,14 +10,20 @@
 //! # Ok::<(), gradspectra_analysis::AnalysisError>(())
 //! ```
 
+mod entries;
 mod error;
 mod ks;
 mod normality;
 mod power_law;
+mod random;
 mod spectrum;
 
+pub use entries::{
+    AllZeroReading, DrawReading, EntryTest, EntryTestConfig, EntryTestSummary, EntryTests, UndefinedPReading,
+    ZeroReading,
+};
 pub use error::{AnalysisError, Result};
 pub use ks::{KsDistances, KsTest};
 pub use normality::NormalityTest;
 pub use power_law::PowerLawFit;
-pub use spectrum::Spectrum;
+pub use spectrum::{EigengapReading, Spectrum};
