@@ -24,7 +24,7 @@ impl TopAbsolute {
             let position = sample.iter().position(|entry| !entry.is_finite());
             return Err(position.expect("an entry has a key above the largest finite one"));
         }
-        let lower = self.lower_bound(sample, k);
+        let lower = if sample.len() > k { self.lower_bound(sample, k) } else { 1 };
         self.selected.resize(sample.len(), 0);
         let mut count = 0;
         for entry in sample {
