@@ -28,7 +28,11 @@ impl PowerLawFit {
         let (k, lambda_min) = (top.len(), top[0]);
         let logarithms = logarithms(top);
         let rate = rate(&logarithms).ok_or(AnalysisError::AllEqual { k, value: lambda_min })?;
-        Ok(Self { k, beta: 1.0 + rate, lambda_min, ks: distances(&logarithms, rate) })
+        Ok(Self::from_parts(k, rate, lambda_min, distances(&logarithms, rate)))
+    }
+
+    pub(crate) fn from_parts(k: usize, rate: f64, lambda_min: f64, ks: KsDistances) -> Self {
+        Self { k, beta: 1.0 + rate, lambda_min, ks }
     }
 
     /// K, the number of values fitted.

@@ -12,3 +12,9 @@ pub(crate) fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
 pub(crate) fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
 }
+
+/// A draw from the exponential distribution of mean 1.
+pub(crate) fn exponential(rng: &mut ChaCha8Rng) -> f64 {
+    const STEP: f64 = 1.0 / (1u64 << 53) as f64;
+    -(((rng.next_u64() >> 11) as f64 + 0.5) * STEP).ln()
+}
