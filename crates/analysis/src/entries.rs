@@ -73,7 +73,7 @@ pub struct EntryTestConfig {
     pub all_zero: AllZeroReading,
     /// The reading of undefined p-values.
     pub undefined_p: UndefinedPReading,
-    /// Whether every sample's [`EntryTest`] is kept (72 bytes a sample), not only their means and counts.
+    /// Whether every sample's [`EntryTest`] is kept (64 bytes a sample), not only their means and counts.
     pub keep: bool,
 }
 

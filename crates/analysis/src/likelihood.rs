@@ -47,19 +47,20 @@ pub enum AlternativeFit {
 }
 
 /// The likelihood-ratio test of a power law against an alternative, both fitted to the same K largest values
-/// ([Vuong](https://doi.org/10.2307/1912557) 1989; Clauset, Shalizi and Newman 2009, §5), as the Python package powerlaw
-/// computes it.
+/// ([Vuong](https://doi.org/10.2307/1912557) 1989; Clauset, Shalizi and Newman 2009, §5), as the Python package
+/// powerlaw computes it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LikelihoodRatio {
     /// The alternative.
     pub alternative: Alternative,
-    /// Its fit; `None` where no parameters are best and its supremum is the power law itself, at the limit μ → −∞, β → 0
-    /// or rate → 0.
+    /// Its fit; `None` where no parameters are best and its supremum is the power law itself, at the limit μ → −∞,
+    /// β → 0 or rate → 0.
     pub fit: Option<AlternativeFit>,
     /// The log-likelihood of the power law.
     pub power_law: f64,
-    /// R, the power law's log-likelihood less the alternative's: positive where the power law is likelier; 0 at the limit.
+    /// R, the power law's log-likelihood less the alternative's: positive where the power law is likelier; 0 at the
+    /// limit.
     pub ratio: f64,
     /// The probability of an R as far from 0 if both were equally good: erfc(|R|/(σ√(2K))), or for the truncated power
     /// law, which contains the power law, erfc(√|R|); 1 at the limit.

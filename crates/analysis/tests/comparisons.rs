@@ -44,8 +44,8 @@ fn likelihoods_reach_those_of_powerlaw() {
             match (name.as_str(), alternative) {
                 // Densities below 1e-307 count as 1e-307 there: the ratio at its parameters is 6829.6, ours 5452.5.
                 ("pareto-1.5", Alternative::Exponential) => assert!((ours.ratio - 5452.461).abs() < CLOSE),
-                // The likelihood only rises towards the power law. There, erfc has underflowed to a few bits: in 30 digits,
-                // the ratios at its parameters are 0.0181 and 0.0245, not -0.0903 and -0.0591.
+                // The likelihood only rises towards the power law. There, erfc has underflowed to a few bits: in 30
+                // digits, the ratios at its parameters are 0.0181 and 0.0245, not -0.0903 and -0.0591.
                 ("pareto-1.5" | "ties", Alternative::Lognormal) => assert_eq!((ours.ratio, ours.fit), (0.0, None)),
                 ("pareto-2.4", Alternative::Lognormal) => {
                     assert_eq!((ours.ratio, ours.p_value, ours.fit), (0.0, 1.0, None));
@@ -150,7 +150,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_scan_is_the_fits_of_its_tails(values in prop::collection::vec((1u32..200).prop_map(|x| f64::from(x) / 7.0), 3..80)) {
+    fn a_scan_is_the_fits_of_its_tails(sevenths in prop::collection::vec(1u32..200, 3..80)) {
+        let values: Vec<f64> = sevenths.iter().map(|&value| f64::from(value) / 7.0).collect();
         prop_assume!(values.iter().any(|&value| value != values[0]));
         let scan = XMinScan::of(&values).unwrap();
         let mut distinct = values.clone();
@@ -184,7 +185,8 @@ proptest! {
                 prop_assert!(ratio.ratio <= 1e-9, "{:?} contains the power law as a limit", ratio);
             }
             let moved = LikelihoodRatio::top(&moved, k, alternative).unwrap();
-            prop_assert!((ratio.ratio - moved.ratio).abs() < 1e-9 * (1.0 + ratio.ratio.abs()), "{:?} {:?}", ratio, moved);
+            let difference = (ratio.ratio - moved.ratio).abs();
+            prop_assert!(difference < 1e-9 * (1.0 + ratio.ratio.abs()), "{:?} {:?}", ratio, moved);
         }
     }
 

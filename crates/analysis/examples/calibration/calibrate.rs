@@ -94,8 +94,8 @@ impl Calibration {
     /// A Markdown table of `rows`, with a line on how they were made.
     pub fn markdown(&self, rows: &[Row]) -> String {
         let mut table = format!(
-            "{} samples of {} values for each exponent, the largest K = {} fitted, {} Monte-Carlo replicas a fit, seed {}. \
-             Uniform p-values have a distance below {:.4} in 95% of runs.\n\n\
+            "{} samples of {} values for each exponent, the largest K = {} fitted, {} Monte-Carlo replicas a fit, \
+             seed {}. Uniform p-values have a distance below {:.4} in 95% of runs.\n\n\
              | β | mean β̂ − β | spread of β̂ / stated | coverage of ±1.96 | d_ks < d_c | p ≤ 0.05 | distance of p |\n\
              | --- | --- | --- | --- | --- | --- | --- |\n",
             self.samples,

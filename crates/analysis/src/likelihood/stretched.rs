@@ -16,7 +16,7 @@ impl Gompertz {
             let beta = ln_beta.exp();
             ln_beta + beta * mean + Self::best_ln_c(logarithms, beta) - 1.0
         };
-        // β·E[y] from 1e-7 to 1e5, first by tenths of a decade, then by golden sections between a best one's neighbours.
+        // β·E[y] from 1e-7 to 1e5, first by tenths of a decade, then by golden sections beside the best.
         const STEP: f64 = std::f64::consts::LN_10 / 10.0;
         let grid = (-70..=50).map(|tenth| f64::from(tenth) * STEP - mean.ln());
         let best = grid.max_by(|&a, &b| profile(a).total_cmp(&profile(b)))?;

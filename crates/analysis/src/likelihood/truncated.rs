@@ -17,8 +17,8 @@ pub(super) struct CutOff {
 impl CutOff {
     /// The maximum-likelihood fit; `None` where the supremum is the power law, at c = 0.
     ///
-    /// The log-likelihood is concave in b and c. For each c, the best b meets the mean of y; with it, the derivative by c
-    /// falls with c.
+    /// The log-likelihood is concave in b and c. For each c, the best b meets the mean of y; with it, the derivative by
+    /// c falls with c.
     pub(super) fn fit(logarithms: &[f64]) -> Option<Self> {
         let n = logarithms.len() as f64;
         let mean = logarithms.iter().sum::<f64>() / n;
