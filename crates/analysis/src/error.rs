@@ -48,6 +48,24 @@ pub enum AnalysisError {
         /// The mean.
         value: f64,
     },
+    /// The values span more than the likelihoods of their ratios can be computed for.
+    #[error("the values span {smallest} to {largest}; likelihoods need a ratio below e^300")]
+    TooWide {
+        /// The smallest fitted value.
+        smallest: f64,
+        /// The largest.
+        largest: f64,
+    },
+    /// A gradient entry is NaN or infinite.
+    #[error("entry {index} of sample {sample} is {value}; every entry must be finite")]
+    EntryNotFinite {
+        /// The sample's position among all that were tested.
+        sample: usize,
+        /// The entry's position in it.
+        index: usize,
+        /// The entry.
+        value: f32,
+    },
     /// The matrix is not square.
     #[error("the matrix is {rows} × {columns}; it must be square")]
     NotSquare {

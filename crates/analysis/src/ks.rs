@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::PowerLawFit;
 
 /// Kolmogorov–Smirnov distances between a sample and a continuous distribution, by the empirical CDF's convention.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct KsDistances {
     /// sup |F*(x) − F̂(x)| over both sides of every step of the empirical CDF (Eq. 1).
@@ -27,6 +27,24 @@ impl KsDistances {
             up_to = up_to.max((smaller as f64 / n - fitted).abs());
         }
         Self { two_sided: below.max(up_to), below, up_to }
+    }
+
+    /// Distances of a sample with all its mass at the fit's left end but for `mass` below it.
+    pub(crate) fn at_one_point(mass: f64) -> Self {
+        Self { two_sided: 1.0, below: mass, up_to: 1.0 }
+    }
+
+    pub(crate) fn plus(&self, other: &Self) -> Self {
+        Self {
+            two_sided: self.two_sided + other.two_sided,
+            below: self.below + other.below,
+            up_to: self.up_to + other.up_to,
+        }
+    }
+
+    pub(crate) fn over(&self, count: usize) -> Self {
+        let [two_sided, below, up_to] = [self.two_sided, self.below, self.up_to].map(|sum| sum / count as f64);
+        Self { two_sided, below, up_to }
     }
 }
 

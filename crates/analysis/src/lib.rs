@@ -10,14 +10,26 @@
 //! # Ok::<(), gradspectra_analysis::AnalysisError>(())
 //! ```
 
+mod entries;
 mod error;
 mod ks;
+mod likelihood;
+mod monte_carlo;
 mod normality;
 mod power_law;
+mod random;
 mod spectrum;
+mod x_min;
 
+pub use entries::{
+    AllZeroReading, DrawReading, EntryTest, EntryTestConfig, EntryTestSummary, EntryTests, UndefinedPReading,
+    ZeroReading,
+};
 pub use error::{AnalysisError, Result};
 pub use ks::{KsDistances, KsTest};
+pub use likelihood::{Alternative, AlternativeFit, LikelihoodRatio};
+pub use monte_carlo::MonteCarloTest;
 pub use normality::NormalityTest;
 pub use power_law::PowerLawFit;
-pub use spectrum::Spectrum;
+pub use spectrum::{EigengapReading, Spectrum};
+pub use x_min::XMinScan;

@@ -20,32 +20,19 @@ impl PowerLawFit {
     ///
     /// A value that is not finite, `k` below 2, fewer than `k` positive values, or `k` equal ones.
     pub fn top(values: &[f64], k: usize) -> Result<Self> {
-        finite(values)?;
-        if k < 2 {
-            return Err(AnalysisError::TooSmallK { k });
-        }
-        let mut positive: Vec<f64> = values.iter().copied().filter(|&value| value > 0.0).collect();
-        if positive.len() < k {
-            return Err(AnalysisError::TooFewPositive { positive: positive.len(), total: values.len(), k });
-        }
-        let rest = positive.len() - k;
-        if rest > 0 {
-            positive.select_nth_unstable_by(rest, f64::total_cmp);
-        }
-        let top = &mut positive[rest..];
-        top.sort_unstable_by(f64::total_cmp);
-        Self::of_ascending(top)
+        Self::of_ascending(&top_ascending(values, k)?)
     }
 
+    /// Fits an ascending sample of at least 2 positive values.
     fn of_ascending(top: &[f64]) -> Result<Self> {
         let (k, lambda_min) = (top.len(), top[0]);
-        let logarithms: f64 = top.iter().map(|value| (value / lambda_min).ln()).sum();
-        if logarithms == 0.0 {
-            return Err(AnalysisError::AllEqual { k, value: lambda_min });
-        }
-        let beta = 1.0 + k as f64 / logarithms;
-        let ks = KsDistances::of_sorted(top, |value| 1.0 - (value / lambda_min).powf(1.0 - beta));
-        Ok(Self { k, beta, lambda_min, ks })
+        let logarithms = logarithms(top);
+        let rate = rate(&logarithms).ok_or(AnalysisError::AllEqual { k, value: lambda_min })?;
+        Ok(Self::from_parts(k, rate, lambda_min, distances(&logarithms, rate)))
+    }
+
+    pub(crate) fn from_parts(k: usize, rate: f64, lambda_min: f64, ks: KsDistances) -> Self {
+        Self { k, beta: 1.0 + rate, lambda_min, ks }
     }
 
     /// K, the number of values fitted.
@@ -78,4 +65,42 @@ impl PowerLawFit {
     pub fn ks(&self) -> KsDistances {
         self.ks
     }
+}
+
+/// The `k` largest of `values`, ascending: refuses what [`PowerLawFit::top`] does, except equal values.
+pub(crate) fn top_ascending(values: &[f64], k: usize) -> Result<Vec<f64>> {
+    finite(values)?;
+    if k < 2 {
+        return Err(AnalysisError::TooSmallK { k });
+    }
+    let mut positive: Vec<f64> = values.iter().copied().filter(|&value| value > 0.0).collect();
+    if positive.len() < k {
+        return Err(AnalysisError::TooFewPositive { positive: positive.len(), total: values.len(), k });
+    }
+    let rest = positive.len() - k;
+    if rest > 0 {
+        positive.select_nth_unstable_by(rest, f64::total_cmp);
+    }
+    let mut top = positive.split_off(rest);
+    top.sort_unstable_by(f64::total_cmp);
+    Ok(top)
+}
+
+/// ln(λ_i/λ_min) of an ascending positive sample.
+pub(crate) fn logarithms(ascending: &[f64]) -> Vec<f64> {
+    let smallest = ascending[0];
+    let overflows = (ascending[ascending.len() - 1] / smallest).is_infinite();
+    let logarithm = |&value: &f64| if overflows { value.ln() - smallest.ln() } else { (value / smallest).ln() };
+    ascending.iter().map(logarithm).collect()
+}
+
+/// β̂ − 1 of the sample whose ln(λ_i/λ_min) are given (Eq. 2); `None` where it is infinite, all values being equal.
+pub(crate) fn rate(logarithms: &[f64]) -> Option<f64> {
+    let sum: f64 = logarithms.iter().sum();
+    (sum > 0.0).then(|| logarithms.len() as f64 / sum)
+}
+
+/// Distances from a power law with β − 1 = `rate`, of ascending ln(λ_i/λ_min), −∞ for a value of zero.
+pub(crate) fn distances(logarithms: &[f64], rate: f64) -> KsDistances {
+    KsDistances::of_sorted(logarithms, |logarithm| 1.0 - (-rate * logarithm.max(0.0)).exp())
 }

@@ -4,6 +4,17 @@ use serde::{Deserialize, Serialize};
 use crate::error::finite;
 use crate::{AnalysisError, Result};
 
+/// Which eigengaps of a spectrum are tested (Table 1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EigengapReading {
+    /// The K largest gaps of the whole spectrum (Figure 1, right).
+    #[default]
+    Sorted,
+    /// The gaps of the K + 1 largest eigenvalues (Figure 1, left).
+    ByRank,
+}
+
 /// Eigenvalues in descending order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spectrum {
@@ -53,6 +64,30 @@ impl Spectrum {
     /// The eigengaps λ_k − λ_{k+1} by rank k (Figure 1, left).
     pub fn eigengaps(&self) -> Vec<f64> {
         self.eigenvalues.windows(2).map(|pair| pair[0] - pair[1]).collect()
+    }
+
+    /// The eigengaps by size, descending (Figure 1, right).
+    pub fn sorted_eigengaps(&self) -> Vec<f64> {
+        let mut gaps = self.eigengaps();
+        gaps.sort_unstable_by(|a, b| b.total_cmp(a));
+        gaps
+    }
+
+    /// The `k` eigengaps that Table 1 tests: by size for [`EigengapReading::Sorted`], else by rank.
+    ///
+    /// # Errors
+    ///
+    /// Fewer than `k` gaps.
+    pub fn top_eigengaps(&self, k: usize, reading: EigengapReading) -> Result<Vec<f64>> {
+        let mut gaps = match reading {
+            EigengapReading::Sorted => self.sorted_eigengaps(),
+            EigengapReading::ByRank => self.eigengaps(),
+        };
+        if gaps.len() < k {
+            return Err(AnalysisError::TooFewValues { n: gaps.len(), needed: k });
+        }
+        gaps.truncate(k);
+        Ok(gaps)
     }
 
     /// The trace, Σ λ_k.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use gradspectra_analysis::{AnalysisError, KsTest, NormalityTest, PowerLawFit, Spectrum};
+use gradspectra_analysis::{AnalysisError, EigengapReading, KsTest, NormalityTest, PowerLawFit, Spectrum};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -105,6 +105,32 @@ fn summaries_of_a_flat_spectrum_count_its_eigenvalues() {
     assert_eq!(spectrum.participation_ratio(), Some(8.0));
     assert_eq!(spectrum.eigengaps(), [0.0; 7]);
     assert_eq!(Spectrum::new(vec![0.0; 3]).unwrap().effective_rank(), None);
+}
+
+#[test]
+fn eigengaps_are_taken_by_size_or_by_rank() {
+    let spectrum = Spectrum::new(vec![1.0, 10.0, 9.5, 7.0, 1.0]).unwrap();
+    assert_eq!(spectrum.sorted_eigengaps(), [6.0, 2.5, 0.5, 0.0]);
+    assert_eq!(spectrum.top_eigengaps(2, EigengapReading::Sorted).unwrap(), [6.0, 2.5]);
+    assert_eq!(spectrum.top_eigengaps(2, EigengapReading::ByRank).unwrap(), [0.5, 2.5]);
+    let error = spectrum.top_eigengaps(5, EigengapReading::Sorted).unwrap_err();
+    assert_eq!(error, AnalysisError::TooFewValues { n: 4, needed: 5 });
+    assert_eq!(Spectrum::new(Vec::new()).unwrap().top_eigengaps(0, EigengapReading::ByRank), Ok(Vec::new()));
+}
+
+/// Ranges at which squares, fourth powers or ratios leave f64.
+#[test]
+fn extreme_magnitudes_have_finite_results() {
+    let shape: Vec<f64> = (1..=50).map(|rank| f64::from(rank) * if rank % 3 == 0 { -1.0 } else { 1.0 }).collect();
+    let plain = NormalityTest::of(&shape).unwrap();
+    for power in [-1000, -300, 300, 1000] {
+        let scaled: Vec<f64> = shape.iter().map(|value| value * 2f64.powi(power)).collect();
+        assert_eq!(NormalityTest::of(&scaled).unwrap(), plain, "2^{power}");
+    }
+    let bounds = [f64::MAX, -f64::MAX, 0.0, 1.0, f64::MIN_POSITIVE, 1e300, -1e300, 1e-300, 2.0, 3.0];
+    assert!(NormalityTest::of(&bounds).unwrap().statistic.is_finite());
+    let fit = PowerLawFit::top(&[5e-324, 1e-300, 1e-100, 1.0, 1e100, f64::MAX], 6).unwrap();
+    assert!(fit.beta() > 1.0 && fit.s().is_finite() && fit.ks().two_sided < 1.0, "{fit:?}");
 }
 
 proptest! {
