@@ -48,10 +48,14 @@ struct GradientReader<'a> {
 
 impl ModuleVisitor for GradientReader<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        if !tensor.is_require_grad() {
+            return;
+        }
         let slot = &self.layout.slots()[self.slot];
         self.slot += 1;
         let path = slot.path.clone();
-        let Some(gradient) = param.val().grad(self.gradients) else {
+        let Some(gradient) = tensor.grad(self.gradients) else {
             self.error.get_or_insert(CaptureError::NoGradient { path });
             return;
         };

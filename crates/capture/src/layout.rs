@@ -14,14 +14,15 @@ pub struct ParameterSlot {
     pub range: Range<usize>,
 }
 
-/// The order of a model's parameters in a gradient: that of the module's fields.
+/// The order of a model's parameters in a gradient: that of the module's fields. What needs no gradient (running
+/// statistics, frozen parameters) has no place in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ParameterLayout {
     slots: Vec<ParameterSlot>,
 }
 
 impl ParameterLayout {
-    /// The layout of `model`.
+    /// The layout of `model`, which lives on an autodiff device.
     pub fn of<M: Module>(model: &M) -> Self {
         let mut visitor = LayoutVisitor::default();
         model.visit(&mut visitor);
@@ -36,6 +37,13 @@ impl ParameterLayout {
     /// n, the number of entries of a gradient.
     pub fn parameters(&self) -> usize {
         self.slots.last().map_or(0, |slot| slot.range.end)
+    }
+
+    /// The values of the parameters of `model`, of which this is the layout, in its order: n entries.
+    pub fn values<M: Module>(&self, model: &M) -> Vec<f32> {
+        let mut visitor = ValueVisitor { values: Vec::with_capacity(self.parameters()) };
+        model.visit(&mut visitor);
+        visitor.values
     }
 
     /// The entries of the layer at `path`, where its parameters follow each other.
@@ -64,9 +72,27 @@ impl ModuleVisitor for LayoutVisitor {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let shape = param.val().dims().to_vec();
+        let tensor = param.val();
+        if !tensor.is_require_grad() {
+            return;
+        }
+        let shape = tensor.dims().to_vec();
         let start = self.layout.parameters();
         let end = start + shape.iter().product::<usize>();
         self.layout.slots.push(ParameterSlot { path: self.names.join("."), shape, range: start..end });
+    }
+}
+
+struct ValueVisitor {
+    values: Vec<f32>,
+}
+
+impl ModuleVisitor for ValueVisitor {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        if tensor.is_require_grad() {
+            let values = tensor.inner().into_data().try_to_vec::<f32>().expect("parameters are f32");
+            self.values.extend(values);
+        }
     }
 }

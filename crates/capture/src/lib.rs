@@ -11,6 +11,7 @@ mod gram;
 mod history;
 mod layout;
 mod minibatch;
+mod updates;
 
 pub use direct::direct_history;
 pub use error::{CaptureError, Result};
@@ -19,3 +20,4 @@ pub use gram::Gram;
 pub use history::GradientHistory;
 pub use layout::{ParameterLayout, ParameterSlot};
 pub use minibatch::MinibatchIndices;
+pub use updates::UpdateRule;

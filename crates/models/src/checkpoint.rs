@@ -104,16 +104,19 @@ where
     model.load_from(&mut store).map_err(|error| unreadable(error.to_string()))
 }
 
+/// What PyTorch or Burn keeps of a BatchNorm layer beside its parameters; a file may lack it.
+const BUFFERS: [&str; 4] = ["running_mean", "running_var", "num_batches_tracked", "training"];
+
 fn check(applied: &ApplyResult, path: &Path) -> Result<(), CheckpointError> {
     let path = path.to_owned();
     if let Some(error) = applied.errors.first() {
         return Err(CheckpointError::Unfit { path, reason: error.to_string() });
     }
-    if let Some((tensor, _)) = applied.missing.first() {
+    let parameter = |name: &str| !BUFFERS.contains(&name.rsplit('.').next().unwrap_or(name));
+    if let Some((tensor, _)) = applied.missing.iter().find(|(name, _)| parameter(name)) {
         return Err(CheckpointError::Missing { path, tensor: tensor.clone() });
     }
-    let counter = |name: &&String| !name.ends_with("num_batches_tracked");
-    match applied.unused.iter().find(counter) {
+    match applied.unused.iter().find(|name| parameter(name)) {
         Some(tensor) => Err(CheckpointError::Unknown { path, tensor: tensor.clone() }),
         None => Ok(()),
     }

@@ -16,14 +16,18 @@
 mod checkpoint;
 mod classifier;
 mod convolution;
+mod fcn;
 mod initialisation;
 mod lenet;
+mod resnet18;
 mod trace;
 mod training;
 
 pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum};
+pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};
 pub use initialisation::Initialisation;
 pub use lenet::{LeNet, LeNetConfig};
+pub use resnet18::{ResNet18, ResNet18Config};
 pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
 pub use training::{EpochReport, Optimiser, Training, TrainingError, train};

@@ -1,0 +1,114 @@
+use faer::Mat;
+use rayon::prelude::*;
+
+use crate::GradientHistory;
+
+/// The rule that turns the gradients at a fixed position into update vectors, its state advancing (§A.3, Table 8).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum UpdateRule {
+    /// The gradient.
+    Sgd,
+    /// v ← 0.9 v + g, no dampening, as PyTorch's `SGD(momentum=0.9)`.
+    Momentum,
+    /// m̂/(√v̂ + 1e-8) with β₁ = 0.9, β₂ = 0.999 and bias correction ([Kingma and
+    /// Ba](https://arxiv.org/abs/1412.6980) 2015, Algorithm 1).
+    Adam,
+}
+
+const MOMENTUM: f64 = 0.9;
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+/// Parameters whose state is advanced together.
+const BLOCK: usize = 1024;
+
+impl GradientHistory {
+    /// The update vectors, without the learning rate, that `rule` makes of the gradients taken in order, where
+    /// `weight_decay` times `position` (n entries, the parameters) is added to each gradient first.
+    ///
+    /// # Panics
+    ///
+    /// If `position` has not n entries.
+    pub fn updates(&self, rule: UpdateRule, weight_decay: f64, position: &[f32]) -> Self {
+        let gradients = self.gradients();
+        let (parameters, iterations) = gradients.shape();
+        assert_eq!(position.len(), parameters, "one entry a parameter");
+        let mut updates = Mat::zeros(parameters, iterations);
+        updates.as_mut().par_row_chunks_mut(BLOCK).enumerate().for_each(|(chunk, mut block)| {
+            let start = chunk * BLOCK;
+            for row in 0..block.nrows() {
+                let decay = weight_decay * f64::from(position[start + row]);
+                let mut state = State::default();
+                for t in 0..iterations {
+                    let gradient = f64::from(gradients[(start + row, t)]) + decay;
+                    block[(row, t)] = state.advance(rule, gradient) as f32;
+                }
+            }
+        });
+        Self::new(self.layout().clone(), updates)
+    }
+}
+
+/// What an optimiser remembers of one parameter.
+#[derive(Default)]
+struct State {
+    first: f64,
+    second: f64,
+    steps: i32,
+}
+
+impl State {
+    fn advance(&mut self, rule: UpdateRule, gradient: f64) -> f64 {
+        self.steps += 1;
+        match rule {
+            UpdateRule::Sgd => gradient,
+            UpdateRule::Momentum => {
+                self.first = MOMENTUM * self.first + gradient;
+                self.first
+            }
+            UpdateRule::Adam => {
+                self.first = BETA_1 * self.first + (1.0 - BETA_1) * gradient;
+                self.second = BETA_2 * self.second + (1.0 - BETA_2) * gradient * gradient;
+                let mean = self.first / (1.0 - BETA_1.powi(self.steps));
+                let square = self.second / (1.0 - BETA_2.powi(self.steps));
+                mean / (square.sqrt() + EPSILON)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ParameterLayout;
+
+    const GRADIENTS: [f32; 3] = [0.5, -0.25, 1.0];
+
+    fn updates(rule: UpdateRule, weight_decay: f64) -> Vec<f32> {
+        let gradients = Mat::from_fn(1, GRADIENTS.len(), |_, t| GRADIENTS[t]);
+        let history = GradientHistory::new(ParameterLayout::default(), gradients);
+        let updates = history.updates(rule, weight_decay, &[2.0]);
+        (0..GRADIENTS.len()).map(|t| updates.gradients()[(0, t)]).collect()
+    }
+
+    fn assert_close(found: &[f32], expected: [f32; 3]) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn momentum_remembers_nine_tenths() {
+        assert_close(&updates(UpdateRule::Momentum, 0.0), [0.5, 0.2, 1.18]);
+    }
+
+    #[test]
+    fn adam_takes_the_steps_of_pytorch() {
+        assert_close(&updates(UpdateRule::Adam, 0.0), [1.0, 0.266_33, 0.701_81]);
+    }
+
+    #[test]
+    fn weight_decay_adds_the_position() {
+        assert_close(&updates(UpdateRule::Sgd, 0.1), [0.7, -0.05, 1.2]);
+    }
+}
