@@ -21,21 +21,43 @@ pub fn direct_history<M: Classifier>(
 ) -> Result<GradientHistory> {
     let layout = ParameterLayout::of(model);
     let mut gradients = Mat::zeros(layout.parameters(), minibatches.iterations());
+    for_each_gradient(model, examples, minibatches, device, |t, gradient| {
+        gradients.col_as_slice_mut(t).copy_from_slice(gradient);
+        progress(t + 1);
+        Ok(())
+    })?;
+    Ok(GradientHistory::new(layout, gradients))
+}
+
+/// Hands the gradient of every iteration in turn to `visit`, so that G need not be held; as [`direct_history`] else.
+///
+/// # Errors
+///
+/// A parameter without a gradient, a gradient that is not finite, or an error of `visit`.
+pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
+    model: &M,
+    examples: LabelledInputs,
+    minibatches: MinibatchIndices,
+    device: &Device,
+    mut visit: impl FnMut(usize, &[f32]) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let layout = ParameterLayout::of(model);
+    let mut gradient = vec![0.0; layout.parameters()];
     for t in 0..minibatches.iterations() {
         let (inputs, labels) = examples.gather(minibatches.iteration(t), device);
         let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels) / minibatches.batch() as f64;
-        let column = gradients.col_as_slice_mut(t);
-        let mut reader = GradientReader { gradients: &loss.backward(), layout: &layout, slot: 0, column, error: None };
+        let gradients = &loss.backward();
+        let mut reader = GradientReader { gradients, layout: &layout, slot: 0, column: &mut gradient, error: None };
         model.visit(&mut reader);
         match reader.error {
             Some(CaptureError::NotFinite { path, .. }) => {
-                return Err(CaptureError::NotFinite { path, place: format!("iteration {t}") });
+                return Err(CaptureError::NotFinite { path, place: format!("iteration {t}") }.into());
             }
-            Some(error) => return Err(error),
-            None => progress(t + 1),
+            Some(error) => return Err(error.into()),
+            None => visit(t, &gradient)?,
         }
     }
-    Ok(GradientHistory::new(layout, gradients))
+    Ok(())
 }
 
 struct GradientReader<'a> {

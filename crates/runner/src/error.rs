@@ -65,6 +65,12 @@ pub enum Error {
         /// What to do.
         mend: String,
     },
+    /// A row's values do not fit each other.
+    #[error("{reason}")]
+    Unfit {
+        /// The value, what is expected and the mend.
+        reason: String,
+    },
     /// Another process runs in the output folder.
     #[error("{}: process {holder} is running there; wait for it, or name another folder with --out", path.display())]
     Held {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use gradspectra_analysis::{AllZeroReading, UndefinedPReading, ZeroReading};
 use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, LoadOptions, Normalisation, Sampling};
-use gradspectra_models::{Initialisation, Training};
+use gradspectra_models::{Initialisation, Optimiser, Training};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -70,6 +71,9 @@ pub struct Row {
     /// Scales each gradient to at most this norm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gradient_clipping: Option<f64>,
+    /// Which vectors are studied.
+    #[serde(default)]
+    pub vectors: Vectors,
     /// What is tested.
     pub analysis: Analysis,
     /// Added to the seed of the run.
@@ -80,9 +84,37 @@ pub struct Row {
     pub paper: Option<PaperFigures>,
 }
 
+/// Which vectors of an iteration are studied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Vectors {
+    /// The gradients.
+    #[default]
+    Gradients,
+    /// The update vectors that an optimiser makes of the gradients at the fixed position, its state advancing; without
+    /// the learning rate.
+    Updates {
+        /// The update rule.
+        optimiser: Optimiser,
+        /// The L2 penalty.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+}
+
+/// Along which axis of G the entries are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axis {
+    /// Over the parameters, for each iteration.
+    Dimension,
+    /// Over the iterations, for each parameter.
+    Iteration,
+}
+
 /// What a row tests.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Analysis {
     /// The largest values of a spectrum for a power law (Eq. 1 and 2).
     Spectrum {
@@ -95,6 +127,35 @@ pub enum Analysis {
         #[serde(default = "thousand")]
         top: usize,
     },
+    /// The entries of G, for power laws and normality (Eq. 1 to 3).
+    Entries {
+        /// Along which axis.
+        along: Axis,
+        /// K, how many of the largest absolute values are tested.
+        #[serde(default = "thousand")]
+        top: usize,
+        /// The reading of samples with fewer than K positive absolute values.
+        #[serde(default)]
+        zeros: ZeroReading,
+        /// The reading of samples that are all zero.
+        #[serde(default)]
+        all_zero: AllZeroReading,
+        /// The reading of constant samples' p-values.
+        #[serde(default)]
+        undefined_p: UndefinedPReading,
+        /// Tests a random sample of this many parameters, iteration-wise, where G is too large to be held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sampled_parameters: Option<usize>,
+    },
+}
+
+impl Analysis {
+    /// K.
+    pub fn top(&self) -> usize {
+        match *self {
+            Self::Spectrum { top, .. } | Self::Entries { top, .. } => top,
+        }
+    }
 }
 
 /// A matrix of the gradients' second order.
@@ -132,6 +193,15 @@ pub struct PaperFigures {
     /// ŝ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s: Option<f64>,
+    /// In how many percent of the samples of entries it accepts a power law.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_law_percent: Option<f64>,
+    /// The mean p-value of the normality tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// In how many percent of the samples it does not reject normality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gaussian_percent: Option<f64>,
 }
 
 fn one() -> usize {
@@ -295,16 +365,35 @@ impl Row {
         if let Some(Training { epochs: 0, .. } | Training { batch: 0, .. }) = self.training {
             return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
         }
-        let Analysis::Spectrum { values, top, .. } = self.analysis;
-        let available = match values {
-            SpectrumValues::Eigenvalues => self.iterations,
-            SpectrumValues::Eigengaps | SpectrumValues::TopEigengaps => self.iterations - 1,
-        };
-        if self.minibatches.is_none() && !(2..=available).contains(&top) {
-            let iterations = self.iterations;
-            return Err(format!("top is {top}; with {iterations} iterations it must be 2 to {available}"));
+        if let Vectors::Updates { weight_decay, .. } = self.vectors {
+            if !weight_decay.is_finite() || weight_decay < 0.0 {
+                return Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on"));
+            }
+            if self.gradient_clipping.is_some() {
+                return Err("gradient-clipping is given with updates; leave one out".to_owned());
+            }
         }
-        Ok(())
+        if self.gradient_clipping.is_some() && matches!(self.analysis, Analysis::Entries { .. }) {
+            return Err("gradient-clipping is given with a test of entries; leave it out".to_owned());
+        }
+        match self.minibatches {
+            None => self.check_top(self.iterations),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Refuses a K that T iterations do not give.
+    pub(crate) fn check_top(&self, iterations: usize) -> std::result::Result<(), String> {
+        let available = match self.analysis {
+            Analysis::Spectrum { values: SpectrumValues::Eigenvalues, .. } => iterations,
+            Analysis::Spectrum { .. } => iterations - 1,
+            Analysis::Entries { along: Axis::Iteration, .. } => iterations,
+            Analysis::Entries { along: Axis::Dimension, .. } => usize::MAX,
+        };
+        match self.analysis.top() {
+            top if (2..=available).contains(&top) => Ok(()),
+            top => Err(format!("top is {top}; with {iterations} iterations it must be 2 to {available}")),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! `gradspectra` does with them, from an [`Experiment`] to its [`Table`].
 
 mod backend;
+mod captured;
 pub mod catalogue;
 mod error;
 mod execute;
@@ -31,14 +32,17 @@ pub use gradspectra_models as models;
 pub use backend::Backend;
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
-pub use experiment::{Analysis, Experiment, Matrix, PaperFigures, Row, SpectrumValues};
+pub use experiment::{Analysis, Axis, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
 pub use fit::{FileFit, fit_file};
 pub use interrupt::end_on_signals;
 pub use model::ModelSpec;
 pub use progress::{Reporter, Verbosity};
-pub use result::{CaptureReport, Finding, PositionReport, RowResult, SpectrumFinding, SpectrumSummary, Timings, Way};
+pub use result::{
+    CaptureReport, EntriesFinding, Finding, Histogram, PositionReport, RowResult, SpectrumFinding, SpectrumSummary,
+    Timings, Way,
+};
 pub use store::Store;
-pub use table::{Measure, Table, TableFormat, TableRow};
+pub use table::{Figures, Measure, Table, TableFormat, TableRow};
 
 /// This program and its version, as results name it.
 pub const PROGRAM: &str = concat!("gradspectra ", env!("CARGO_PKG_VERSION"));

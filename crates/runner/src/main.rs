@@ -18,10 +18,19 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            eprintln!("error: {}", in_one_line(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// Our own errors name their causes; others are told with theirs.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let text = match error.downcast_ref::<gradspectra::Error>() {
+        Some(error) => error.to_string(),
+        None => format!("{error:#}"),
+    };
+    text.replace('\n', " ")
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use crate::backend::Backend;
 use crate::data::DataSet;
-use crate::experiment::{Experiment, Row};
-use crate::model::ModelSpec;
+use crate::experiment::{Analysis, Axis, Experiment, Row, Vectors};
 use crate::store::Store;
 use crate::task::{Task, tasks};
 use crate::{Error, Result};
@@ -15,7 +14,9 @@ use crate::{Error, Result};
 pub struct MemoryEstimate {
     /// The inputs of all training examples, f32.
     pub examples: u64,
-    /// The factors of the examples that the minibatches draw from, or G where the model does not go through the trace.
+    /// The factors of the examples that the minibatches draw from.
+    pub factors: u64,
+    /// What is held of G, once, or twice for update vectors.
     pub gradients: u64,
     /// The T × T matrices of the Gram matrix and the eigenvalues, f64 and f32.
     pub matrices: u64,
@@ -29,27 +30,40 @@ const BASE: u64 = 350 << 20;
 impl MemoryEstimate {
     /// The estimate for `row`.
     pub fn of(row: &Row) -> Self {
-        let (examples, features) = match row.data_set {
-            DataSet::Mnist => (60_000, 784),
-            DataSet::Cifar10 | DataSet::Cifar100 => (50_000, 3072),
-            DataSet::Avila => (10_430, 10),
+        let (count, shape, classes): (usize, &[usize], usize) = match row.data_set {
+            DataSet::Mnist => (60_000, &[1, 28, 28], 10),
+            DataSet::Cifar10 => (50_000, &[3, 32, 32], 10),
+            DataSet::Cifar100 => (50_000, &[3, 32, 32], 100),
+            DataSet::Avila => (10_430, &[10], 12),
         };
-        let iterations = row.iterations as u64;
-        let drawn = (iterations * row.batch_size as u64).min(examples);
-        let per_example = match row.model {
-            ModelSpec::LeNet { .. } => 3246,
+        let size = row.model.size(shape, classes);
+        let iterations = row.iterations;
+        let factored = size.factors.is_some();
+        let held = match (row.analysis, row.vectors) {
+            (_, Vectors::Updates { .. }) => 2 * size.parameters * iterations,
+            (Analysis::Spectrum { .. }, _) if factored => 0,
+            (Analysis::Entries { along: Axis::Dimension, .. }, _) if !factored => size.parameters,
+            (Analysis::Entries { sampled_parameters: Some(sampled), .. }, _) if !factored => {
+                sampled.min(size.parameters) * iterations
+            }
+            _ => size.parameters * iterations,
+        };
+        let matrices = match row.analysis {
+            Analysis::Spectrum { .. } => iterations * iterations * (8 + 8 + 4 + 4),
+            Analysis::Entries { .. } => 0,
         };
         Self {
-            examples: 4 * examples * features,
-            gradients: 4 * drawn * per_example,
-            matrices: iterations * iterations * (8 + 8 + 4 + 4),
-            minibatches: 4 * iterations * row.batch_size as u64,
+            examples: 4 * (count * shape.iter().product::<usize>()) as u64,
+            factors: 4 * ((iterations * row.batch_size).min(count) * size.factors.unwrap_or(0)) as u64,
+            gradients: 4 * held as u64,
+            matrices: matrices as u64,
+            minibatches: 4 * (iterations * row.batch_size) as u64,
         }
     }
 
     /// All together.
     pub fn total(&self) -> u64 {
-        BASE + self.examples + self.gradients + self.matrices + self.minibatches
+        BASE + self.examples + self.factors + self.gradients + self.matrices + self.minibatches
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a row came to.
 
-use gradspectra_analysis::{KsTest, PowerLawFit, Spectrum};
+use gradspectra_analysis::{EntryTestSummary, KsTest, PowerLawFit, Spectrum};
 use gradspectra_data::FileProvenance;
 use gradspectra_models::EpochReport;
 use serde::{Deserialize, Serialize};
@@ -71,10 +71,12 @@ pub struct CaptureReport {
     pub batch_size: usize,
     /// T.
     pub iterations: usize,
-    /// The mean over iterations of the gradient's norm, after clipping.
-    pub mean_norm: f64,
+    /// The mean over iterations of the vector's norm, after clipping; for spectra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_norm: Option<f64>,
     /// The largest norm.
-    pub largest_norm: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_norm: Option<f64>,
 }
 
 /// What a row's analysis found.
@@ -83,6 +85,39 @@ pub struct CaptureReport {
 pub enum Finding {
     /// A power law fitted to the largest values of a spectrum.
     Spectrum(SpectrumFinding),
+    /// Tests of the entries of G.
+    Entries(EntriesFinding),
+}
+
+/// Tests of the entries of G along one axis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct EntriesFinding {
+    /// Means, rates and counts.
+    pub summary: EntryTestSummary,
+    /// How the distances d_ks of the samples are spread over [0, 1].
+    pub d_ks_histogram: Histogram,
+    /// How their p-values are spread over [0, 1].
+    pub p_value_histogram: Histogram,
+}
+
+/// Counts in equal bins of [0, 1].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Histogram(pub Vec<u64>);
+
+impl Histogram {
+    /// The number of bins.
+    pub const BINS: usize = 50;
+
+    /// Counts `values`, all in [0, 1].
+    pub fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut counts = vec![0; Self::BINS];
+        for value in values {
+            let bin = (value * Self::BINS as f64) as usize;
+            counts[bin.min(Self::BINS - 1)] += 1;
+        }
+        Self(counts)
+    }
 }
 
 /// A power law fitted to the largest values of a spectrum.
@@ -146,11 +181,14 @@ pub struct Timings {
     pub gradients: f64,
     /// The eigenvalues.
     pub eigenvalues: f64,
+    /// The tests of entries, where they are not part of the gradients' pass.
+    #[serde(default)]
+    pub tests: f64,
 }
 
 impl Timings {
     /// All steps together.
     pub fn total(&self) -> f64 {
-        self.training + self.examples + self.gradients + self.eigenvalues
+        self.training + self.examples + self.gradients + self.eigenvalues + self.tests
     }
 }

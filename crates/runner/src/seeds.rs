@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     Training,
     /// The minibatches whose gradients are captured.
     Minibatches,
+    /// The entries and parameters that tests draw.
+    Entries,
 }
 
 impl Purpose {

@@ -90,9 +90,11 @@ impl Store {
     }
 
     /// Writes the result of a row; the eigenvalues first, so that a result that is there is complete.
-    pub(crate) fn write(&self, result: &RowResult, eigenvalues: &[u8], timings: &Timings) -> Result<()> {
+    pub(crate) fn write(&self, result: &RowResult, eigenvalues: Option<&[u8]>, timings: &Timings) -> Result<()> {
         let file = |ending| self.row_file(&result.experiment, &result.row.id, result.seed, ending);
-        files::write(&file("eigenvalues.npy"), eigenvalues)?;
+        if let Some(eigenvalues) = eigenvalues {
+            files::write(&file("eigenvalues.npy"), eigenvalues)?;
+        }
         files::write_json(&file("timings.json"), timings)?;
         files::write_json(&file("json"), result)
     }
@@ -100,10 +102,13 @@ impl Store {
     /// The result of a row, if it is there, whole, and of the task `task` (of any, where that is `None`).
     pub fn result(&self, experiment: &str, row: &str, seed: u64, task: Option<&str>) -> Option<RowResult> {
         let result: RowResult = read_json(&self.row_file(experiment, row, seed, "json"))?;
-        let Finding::Spectrum(finding) = &result.finding;
-        let eigenvalues = files::sha256_of_file(&self.eigenvalues_file(experiment, row, seed)).ok()?;
-        let wanted = task.is_none_or(|task| result.task == task);
-        (wanted && eigenvalues == finding.eigenvalues_sha256).then_some(result)
+        if let Finding::Spectrum(finding) = &result.finding {
+            let eigenvalues = files::sha256_of_file(&self.eigenvalues_file(experiment, row, seed)).ok()?;
+            if eigenvalues != finding.eigenvalues_sha256 {
+                return None;
+            }
+        }
+        task.is_none_or(|task| result.task == task).then_some(result)
     }
 
     /// How long a row took, if that is known.

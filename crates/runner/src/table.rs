@@ -1,14 +1,16 @@
 //! Tables: ours beside the paper's, in several formats.
 
 mod csv;
+mod grid;
 mod latex;
 mod markdown;
 mod text;
 
 use clap::ValueEnum;
+use gradspectra_analysis::KsTest;
 use serde::Serialize;
 
-use crate::experiment::{Analysis, Experiment, PaperFigures, Row};
+use crate::experiment::{Analysis, Axis, Experiment, Matrix, PaperFigures, Row};
 use crate::files;
 use crate::result::{Finding, RowResult};
 use crate::store::Store;
@@ -58,6 +60,8 @@ pub struct TableRow {
     pub model: String,
     /// Random, Pretrain or Weights.
     pub training: &'static str,
+    /// Iteration, dimension or the matrix whose spectrum is tested.
+    pub tested: &'static str,
     /// B.
     pub batch_size: usize,
     /// K.
@@ -66,18 +70,41 @@ pub struct TableRow {
     pub setting: String,
     /// The seeds that are done.
     pub seeds: Vec<u64>,
-    /// d_ks.
+    /// d_ks, of entries the mean over samples.
     pub d_ks: Option<Measure>,
     /// d_c.
     pub d_c: Option<f64>,
-    /// For how many seeds the power law is accepted.
-    pub accepted: usize,
-    /// ŝ.
-    pub s: Option<Measure>,
     /// The accuracy on the test examples, of a trained position.
     pub test_accuracy: Option<Measure>,
+    /// What only spectra or only entries have.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// The paper's figures.
     pub paper: Option<PaperFigures>,
+}
+
+/// What a table says of spectra, or of entries.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "kebab-case")]
+pub enum Figures {
+    /// Of a spectrum.
+    Spectrum {
+        /// For how many seeds the power law is accepted.
+        accepted: usize,
+        /// ŝ.
+        s: Option<Measure>,
+    },
+    /// Of entries.
+    Entries {
+        /// In how many percent of the samples the power law is accepted.
+        power_law_percent: Option<Measure>,
+        /// The mean p-value of the normality tests.
+        p_value: Option<Measure>,
+        /// In how many percent of the samples normality is not rejected.
+        gaussian_percent: Option<Measure>,
+        /// In how many percent of the samples every entry is zero.
+        all_zero_percent: Option<Measure>,
+    },
 }
 
 /// A mean over seeds, with the deviation where there are several.
@@ -201,40 +228,80 @@ fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec<String>) {
 
 impl TableRow {
     fn of(row: &Row, results: &[RowResult]) -> Self {
-        let Analysis::Spectrum { top, .. } = row.analysis;
-        let findings: Vec<_> = results
-            .iter()
-            .map(|result| match &result.finding {
-                Finding::Spectrum(finding) => finding,
-            })
-            .collect();
-        let measure = |values: Vec<f64>| Measure::of(&values);
-        let accuracies = results.iter().filter_map(|result| result.position.test_accuracy).collect();
+        let measure = |value: &dyn Fn(&RowResult) -> Option<f64>| {
+            Measure::of(&results.iter().filter_map(value).collect::<Vec<_>>())
+        };
+        let spectrum = |result: &RowResult| match &result.finding {
+            Finding::Spectrum(finding) => Some(finding.clone()),
+            Finding::Entries(_) => None,
+        };
+        let entries = |result: &RowResult| match &result.finding {
+            Finding::Entries(finding) => Some(finding.summary),
+            Finding::Spectrum(_) => None,
+        };
+        let percent = |share: f64| 100.0 * share;
+        let (tested, figures) = match row.analysis {
+            Analysis::Spectrum { matrix, .. } => {
+                let tested = match matrix {
+                    Matrix::Covariance => "covariance",
+                    Matrix::SecondMoment => "second moment",
+                };
+                let findings = results.iter().filter_map(spectrum);
+                let accepted = findings.filter(|finding| finding.power_law).count();
+                (tested, Figures::Spectrum { accepted, s: measure(&|result| Some(spectrum(result)?.s)) })
+            }
+            Analysis::Entries { along, .. } => {
+                let tested = match along {
+                    Axis::Dimension => "dimension",
+                    Axis::Iteration => "iteration",
+                };
+                let all_zero = |result: &RowResult| {
+                    let summary = entries(result)?;
+                    Some(percent(summary.all_zero as f64 / summary.samples as f64))
+                };
+                let figures = Figures::Entries {
+                    power_law_percent: measure(&|result| entries(result)?.power_law_rate.map(percent)),
+                    p_value: measure(&|result| entries(result)?.mean_p_value),
+                    gaussian_percent: measure(&|result| entries(result)?.gaussian_rate.map(percent)),
+                    all_zero_percent: measure(&all_zero),
+                };
+                (tested, figures)
+            }
+        };
+        let d_ks = |result: &RowResult| match &result.finding {
+            Finding::Spectrum(finding) => Some(finding.test.d_ks),
+            Finding::Entries(finding) => finding.summary.mean_ks.map(|ks| ks.two_sided),
+        };
         Self {
             id: row.id.clone(),
             data_set: row.data_set.to_string(),
             model: row.model.to_string(),
             training: row.position_title(),
+            tested,
             batch_size: results.first().map_or(row.batch_size, |result| result.capture.batch_size),
-            k: top,
+            k: row.analysis.top(),
             setting: row.setting.clone().unwrap_or_default(),
             seeds: results.iter().map(|result| result.seed).collect(),
-            d_ks: measure(findings.iter().map(|finding| finding.test.d_ks).collect()),
-            d_c: findings.first().map(|finding| finding.test.d_c),
-            accepted: findings.iter().filter(|finding| finding.power_law).count(),
-            s: measure(findings.iter().map(|finding| finding.s).collect()),
-            test_accuracy: measure(accuracies),
+            d_ks: measure(&d_ks),
+            d_c: (!results.is_empty()).then(|| KsTest::critical_distance(row.analysis.top())),
+            test_accuracy: measure(&|result| result.position.test_accuracy.map(percent)),
+            figures,
             paper: row.paper,
         }
     }
 
-    /// `Yes`, `No`, or for how many of the seeds; empty where nothing is done.
+    /// Whether the row is of a spectrum, not of entries.
+    fn is_spectrum(&self) -> bool {
+        matches!(self.figures, Figures::Spectrum { .. })
+    }
+
+    /// `Yes`, `No`, or for how many of the seeds; empty where nothing is done, or for entries.
     pub fn verdict(&self) -> String {
-        match (self.accepted, self.seeds.len()) {
-            (_, 0) => String::new(),
-            (0, _) => "No".to_owned(),
-            (accepted, seeds) if accepted == seeds => "Yes".to_owned(),
-            (accepted, seeds) => format!("{accepted}/{seeds}"),
+        match (&self.figures, self.seeds.len()) {
+            (Figures::Entries { .. }, _) | (_, 0) => String::new(),
+            (Figures::Spectrum { accepted: 0, .. }, _) => "No".to_owned(),
+            (Figures::Spectrum { accepted, .. }, seeds) if *accepted == seeds => "Yes".to_owned(),
+            (Figures::Spectrum { accepted, .. }, seeds) => format!("{accepted}/{seeds}"),
         }
     }
 
@@ -256,32 +323,23 @@ impl TableRow {
         }
     }
 
-    fn figures(&self) -> Figures {
-        let paper = self.paper;
-        let number = |value: Option<f64>, digits: usize| value.map_or(String::new(), |x| format!("{x:.digits$}"));
-        Figures {
-            d_ks: self.d_ks.map_or_else(|| "not done".to_owned(), |d_ks| d_ks.rounded(4)),
-            paper_d_ks: number(paper.map(|paper| paper.d_ks), 4),
-            d_c: number(self.d_c, 4),
-            s: self.s.map_or_else(String::new, |s| s.rounded(3)),
-            paper_s: number(paper.and_then(|paper| paper.s), 3),
-            test_accuracy: self.test_accuracy.map_or_else(String::new, |accuracy| {
-                let percent = |share: f64| 100.0 * share;
-                let deviation = accuracy.deviation.map(percent);
-                Measure { mean: percent(accuracy.mean), deviation }.rounded(2)
-            }),
-        }
+    /// d_ks, or that the row is not done.
+    fn rounded_d_ks(&self) -> String {
+        self.d_ks.map_or_else(|| "not done".to_owned(), |d_ks| d_ks.rounded(4))
     }
 }
 
-/// The rounded numbers of a row, as every format but CSV and JSON prints them.
-struct Figures {
-    d_ks: String,
-    paper_d_ks: String,
-    d_c: String,
-    s: String,
-    paper_s: String,
-    test_accuracy: String,
+fn rounded(measure: Option<Measure>, digits: usize) -> String {
+    measure.map_or_else(String::new, |measure| measure.rounded(digits))
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.digits$}"))
+}
+
+/// A probability to three digits, in powers of ten where it is small.
+fn probability(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |p| if p < 0.01 { format!("{p:.1e}") } else { format!("{p:.3}") })
 }
 
 #[cfg(test)]

@@ -41,13 +41,15 @@ impl Task {
         self.seed + self.row.seed_offset
     }
 
-    /// What decides the gradients of rows at one position; rows with equal ones share their Gram matrix.
-    pub(crate) fn gradients_key(&self) -> String {
+    /// What decides G of rows at one position.
+    pub(crate) fn vectors_key(&self) -> String {
         let row = &self.row;
-        format!(
-            "{} {} {:?} {:?} {:?}",
-            row.batch_size, row.iterations, row.sampling, row.minibatches, row.gradient_clipping
-        )
+        format!("{} {} {:?} {:?} {:?}", row.batch_size, row.iterations, row.sampling, row.minibatches, row.vectors)
+    }
+
+    /// What decides the Gram matrix of rows at one position.
+    pub(crate) fn gradients_key(&self) -> String {
+        format!("{} {:?}", self.vectors_key(), self.row.gradient_clipping)
     }
 }
 

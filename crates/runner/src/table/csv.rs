@@ -1,13 +1,14 @@
 //! Comma-separated values (RFC 4180), unrounded.
 
-use super::{Measure, Table, TableRow};
+use super::{Figures, Measure, Table, TableRow};
 
-const HEADER: [&str; 20] = [
+const HEADER: [&str; 28] = [
     "experiment",
     "row",
     "data-set",
     "model",
     "training",
+    "tested",
     "batch-size",
     "k",
     "setting",
@@ -21,8 +22,15 @@ const HEADER: [&str; 20] = [
     "s",
     "s-deviation",
     "s-paper",
-    "test-accuracy",
     "verdict",
+    "power-law-percent",
+    "power-law-percent-paper",
+    "p-value",
+    "p-value-paper",
+    "gaussian-percent",
+    "gaussian-percent-paper",
+    "all-zero-percent",
+    "test-accuracy",
 ];
 
 pub(super) fn table(table: &Table) -> String {
@@ -31,17 +39,24 @@ pub(super) fn table(table: &Table) -> String {
     std::iter::once(line(&HEADER.map(str::to_owned))).chain(rows).collect()
 }
 
-fn cells(experiment: &str, row: &TableRow) -> [String; 20] {
-    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+fn cells(experiment: &str, row: &TableRow) -> [String; 28] {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let mean = |measure: Option<Measure>| number(measure.map(|measure| measure.mean));
     let deviation = |measure: Option<Measure>| number(measure.and_then(|measure| measure.deviation));
     let paper = row.paper;
+    let (s, [power_law_percent, p_value, gaussian_percent, all_zero_percent]) = match row.figures {
+        Figures::Spectrum { s, .. } => (s, [None; 4]),
+        Figures::Entries { power_law_percent, p_value, gaussian_percent, all_zero_percent } => {
+            (None, [power_law_percent, p_value, gaussian_percent, all_zero_percent])
+        }
+    };
     [
         experiment.to_owned(),
         row.id.clone(),
         row.data_set.clone(),
         row.model.clone(),
         row.training.to_owned(),
+        row.tested.to_owned(),
         row.batch_size.to_string(),
         row.k.to_string(),
         row.setting.clone(),
@@ -52,11 +67,18 @@ fn cells(experiment: &str, row: &TableRow) -> [String; 20] {
         number(row.d_c),
         row.verdict(),
         row.paper_verdict().to_owned(),
-        mean(row.s),
-        deviation(row.s),
+        mean(s),
+        deviation(s),
         number(paper.and_then(|paper| paper.s)),
-        mean(row.test_accuracy),
         row.agreement().to_owned(),
+        mean(power_law_percent),
+        number(paper.and_then(|paper| paper.power_law_percent)),
+        mean(p_value),
+        number(paper.and_then(|paper| paper.p_value)),
+        mean(gaussian_percent),
+        number(paper.and_then(|paper| paper.gaussian_percent)),
+        mean(all_zero_percent),
+        mean(row.test_accuracy),
     ]
 }
 

@@ -1,26 +1,33 @@
-//! A LaTeX table.
+//! LaTeX tables.
 
 use super::Table;
-use super::markdown::{HEADER, cells};
+use super::grid::{Extent, Grid};
 
 pub(super) fn table(table: &Table) -> String {
-    let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
-    let columns = "lllr".to_owned() + &"r".repeat(HEADER.len() - 4);
     let mut text = format!(
-        "\\begin{{table}}\n  \\centering\n  \\caption{{{}: {}}}\n  \\begin{{tabular}}{{{columns}}}\n    \\hline\n",
+        "\\begin{{table}}\n  \\centering\n  \\caption{{{}: {}}}\n",
         escaped(&table.title),
         escaped(&table.caption)
     );
-    text += &line(HEADER.iter().map(|name| escaped(name)).collect());
-    text += "    \\hline\n";
-    for row in &table.rows {
-        text += &line(cells(row).iter().map(|cell| escaped(cell)).collect());
+    for grid in table.grids(Extent::Full) {
+        text += &tabular(&grid);
     }
-    text += "    \\hline\n  \\end{tabular}\n";
     for note in &table.notes {
         text += &format!("  \\par {}\n", escaped(note));
     }
     text + "\\end{table}\n"
+}
+
+fn tabular(grid: &Grid) -> String {
+    let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
+    let columns = "l".repeat(5) + &"r".repeat(grid.header.len() - 5);
+    let mut text = format!("  \\begin{{tabular}}{{{columns}}}\n    \\hline\n");
+    text += &line(grid.header.iter().map(|name| escaped(name)).collect());
+    text += "    \\hline\n";
+    for row in &grid.rows {
+        text += &line(row.iter().map(|cell| escaped(cell)).collect());
+    }
+    text + "    \\hline\n  \\end{tabular}\n"
 }
 
 fn escaped(text: &str) -> String {

@@ -1,58 +1,23 @@
-//! A Markdown table.
+//! Markdown tables.
 
-use super::{Table, TableRow};
-
-pub(super) const HEADER: [&str; 15] = [
-    "Row",
-    "Data set",
-    "Model",
-    "Training",
-    "Batch",
-    "K",
-    "Setting",
-    "d_ks",
-    "paper's",
-    "d_c",
-    "Power law",
-    "paper's",
-    "s",
-    "paper's",
-    "Test accuracy (%)",
-];
+use super::Table;
+use super::grid::Extent;
 
 pub(super) fn table(table: &Table) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut text = format!("**{}: {}**\n\n", escaped(&table.title), escaped(&table.caption));
-    text += &line(HEADER.iter().map(|name| escaped(name)).collect());
-    text += &line(vec!["---".to_owned(); HEADER.len()]);
-    for row in &table.rows {
-        text += &line(cells(row).iter().map(|cell| escaped(cell)).collect());
+    let mut text = format!("**{}: {}**\n", escaped(&table.title), escaped(&table.caption));
+    for grid in table.grids(Extent::Full) {
+        text.push('\n');
+        text += &line(grid.header.iter().map(|name| escaped(name)).collect());
+        text += &line(vec!["---".to_owned(); grid.header.len()]);
+        for row in &grid.rows {
+            text += &line(row.iter().map(|cell| escaped(cell)).collect());
+        }
     }
     for note in &table.notes {
         text += &format!("\n{}\n", escaped(note));
     }
     text
-}
-
-pub(super) fn cells(row: &TableRow) -> [String; 15] {
-    let figures = row.figures();
-    [
-        row.id.clone(),
-        row.data_set.clone(),
-        row.model.clone(),
-        row.training.to_owned(),
-        row.batch_size.to_string(),
-        row.k.to_string(),
-        row.setting.clone(),
-        figures.d_ks,
-        figures.paper_d_ks,
-        figures.d_c,
-        row.verdict(),
-        row.paper_verdict().to_owned(),
-        figures.s,
-        figures.paper_s,
-        figures.test_accuracy,
-    ]
 }
 
 fn escaped(text: &str) -> String {
