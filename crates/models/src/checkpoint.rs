@@ -63,10 +63,16 @@ pub enum CheckpointError {
 
 /// Writes the parameters of `model` as SafeTensors with PyTorch's names and layout (`fc1.weight` is `[out, in]`).
 ///
-/// The file is written beside its place and renamed, so that a reader never sees half of it.
+/// The file is written beside its place and renamed, so that a reader never sees half of it; equal parameters give
+/// equal bytes.
 pub fn save_checkpoint<M: Module>(model: &M, path: &Path) -> Result<(), CheckpointError> {
     let unwritable = |reason: String| CheckpointError::Unwritable { path: path.to_owned(), reason };
-    let mut store = SafetensorsStore::from_file(path).with_to_adapter(BurnToPyTorchAdapter).overwrite(true);
+    let mut store = SafetensorsStore::from_file(path)
+        .with_to_adapter(BurnToPyTorchAdapter)
+        .with_predicate(|tensor, _| !tensor.ends_with(".training"))
+        .clear_metadata()
+        .metadata("format", "pt")
+        .overwrite(true);
     model.valid().save_into(&mut store).map_err(|error| unwritable(error.to_string()))
 }
 

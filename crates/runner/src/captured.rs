@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_analysis::{EigengapReading, EntryTestConfig, EntryTests, KsTest, PowerLawFit, Spectrum};
+use gradspectra_analysis::{EigengapReading, EntryTestConfig, EntryTests, Spectrum};
 use gradspectra_capture::{
     ExampleFactors, GradientHistory, Gram, MinibatchIndices, ParameterLayout, UpdateRule, direct_history,
     for_each_gradient,
@@ -16,13 +16,14 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
 use crate::experiment::{Analysis, Axis, Matrix, SpectrumValues, Vectors};
+use crate::power_law::PowerLawReport;
 use crate::progress::Reporter;
 use crate::result::{
     CaptureReport, EntriesFinding, Finding, Histogram, SpectrumFinding, SpectrumSummary, Timings, Way,
 };
 use crate::seeds::Purpose;
 use crate::task::Task;
-use crate::{files, minibatches};
+use crate::{files, minibatches, npy};
 
 /// The gradients at one position.
 pub(crate) struct Captured<'a, M: Classifier> {
@@ -108,7 +109,8 @@ impl<'a, M: Classifier> Captured<'a, M> {
                 let (spectrum, norms) = self.spectrum(task, minibatches, matrix)?;
                 capture.mean_norm = Some(norms.iter().sum::<f64>() / norms.len() as f64);
                 capture.largest_norm = norms.into_iter().reduce(f64::max);
-                let (finding, eigenvalues) = test_spectrum(&spectrum, values, top)?;
+                let (finding, eigenvalues) =
+                    test_spectrum(&spectrum, values, top, Purpose::Replicas.seed(task.own_seed()))?;
                 (Finding::Spectrum(finding), Some(eigenvalues))
             }
             Analysis::Entries { .. } => (Finding::Entries(self.entries(task, minibatches)?), None),
@@ -319,20 +321,24 @@ fn sampled_parameters_of(parameters: usize, count: usize, seed: u64) -> Vec<usiz
     sampled
 }
 
-fn test_spectrum(spectrum: &Spectrum, values: SpectrumValues, top: usize) -> Result<(SpectrumFinding, Vec<u8>)> {
-    let fit = match values {
-        SpectrumValues::Eigenvalues => PowerLawFit::top(spectrum.eigenvalues(), top)?,
-        SpectrumValues::Eigengaps => PowerLawFit::top(&spectrum.top_eigengaps(top, EigengapReading::Sorted)?, top)?,
-        SpectrumValues::TopEigengaps => PowerLawFit::top(&spectrum.top_eigengaps(top, EigengapReading::ByRank)?, top)?,
-    };
-    let test = KsTest::of(&fit);
-    let eigenvalues = files::npy(spectrum.eigenvalues());
+fn test_spectrum(
+    spectrum: &Spectrum,
+    values: SpectrumValues,
+    top: usize,
+    seed: u64,
+) -> Result<(SpectrumFinding, Vec<u8>)> {
+    let power_law = match values {
+        SpectrumValues::Eigenvalues => PowerLawReport::of(spectrum.eigenvalues(), top, seed),
+        SpectrumValues::Eigengaps => {
+            PowerLawReport::of(&spectrum.top_eigengaps(top, EigengapReading::Sorted)?, top, seed)
+        }
+        SpectrumValues::TopEigengaps => {
+            PowerLawReport::of(&spectrum.top_eigengaps(top, EigengapReading::ByRank)?, top, seed)
+        }
+    }?;
+    let eigenvalues = npy::bytes(spectrum.eigenvalues());
     let finding = SpectrumFinding {
-        s: fit.s(),
-        test,
-        power_law: test.is_power_law(),
-        beta_standard_error: fit.beta_standard_error(),
-        fit,
+        power_law,
         spectrum: SpectrumSummary::of(spectrum),
         eigenvalues_sha256: files::sha256(&eigenvalues),
     };

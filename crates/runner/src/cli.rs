@@ -65,6 +65,9 @@ pub enum Command {
         /// K, how many of the largest values are fitted; all without it, 1000 at most
         #[arg(long, value_name = "K")]
         top: Option<usize>,
+        /// The seed of the Monte-Carlo replicas
+        #[arg(long, default_value_t = 1, value_name = "S")]
+        seed: u64,
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
         format: FitFormat,

@@ -1,1 +1,79 @@
+use super::*;
 
+fn parse(text: &str) -> Result<Experiment> {
+    Experiment::parse("mine", text, Path::new("mine.toml"))
+}
+
+/// An experiment whose one row has `lines` besides what it needs.
+fn row(lines: &str) -> String {
+    format!(
+        "title = 'mine'\n[trainings.short]\nepochs = 2\nbatch = 8\noptimiser = 'sgd'\nlearning-rate = 0.1\n\
+         weight-decay = 0.0\nmilestones = []\n[defaults]\ndata-set = 'mnist'\n\
+         model = {{ kind = 'fcn', width = 30, hidden-layers = 2 }}\n\
+         analysis = {{ kind = 'spectrum', matrix = 'covariance' }}\n[[row]]\nid = 'a'\n{lines}\n"
+    )
+}
+
+#[test]
+fn rows_stand_over_the_defaults() {
+    let experiment = parse(&row("model = { width = 5 }\nanalysis = { matrix = 'second-moment' }")).expect("valid");
+    let [row] = &experiment.rows[..] else { panic!("one row") };
+    assert!(matches!(row.model, ModelSpec::Fcn { width: 5, hidden_layers: 2, .. }), "{:?}", row.model);
+    let Analysis::Spectrum { matrix, values, top } = row.analysis else { panic!("{:?}", row.analysis) };
+    assert_eq!((matrix, values, top), (Matrix::SecondMoment, SpectrumValues::Eigenvalues, 1000));
+    assert_eq!((row.batch_size, row.iterations), (1, 5000));
+}
+
+#[test]
+fn another_kind_takes_nothing_of_the_defaults() {
+    let experiment = parse(&row("model = { kind = 'lenet' }")).expect("valid");
+    assert_eq!(experiment.rows[0].model, ModelSpec::LeNet { padded: false });
+}
+
+#[test]
+fn trainings_are_taken_by_name() {
+    let training = |line: &str| parse(&row(line)).map(|experiment| experiment.rows[0].training.clone());
+    let trained = training("training = 'short'").expect("valid").expect("trained");
+    assert_eq!((trained.epochs, trained.batch), (2, 8));
+    assert_eq!(training("training = 'none'").expect("valid"), None);
+    let error = training("training = 'long'").expect_err("unknown").to_string();
+    assert!(error.contains("row a") && error.contains("\"long\"") && error.contains("short"), "{error}");
+}
+
+#[test]
+fn unfit_rows_are_refused_by_name_and_value() {
+    for (lines, expected) in [
+        ("batch-sise = 3", "batch-sise"),
+        ("batch-size = 0", "batch-size is 0"),
+        ("iterations = 1", "iterations is 1"),
+        ("iterations = 500", "top is 1000; with 500 iterations it must be 2 to 500"),
+        ("analysis = { top = 1 }", "top is 1"),
+        ("analysis = { values = 'eigengaps', top = 5000 }", "2 to 4999"),
+        ("gradient-clipping = -1.0", "gradient-clipping is -1"),
+        ("gradient-clipping = nan", "gradient-clipping is NaN"),
+        ("training = 'short'\nweights = 'w.safetensors'", "training and weights are both given"),
+        ("vectors = { kind = 'updates', optimiser = 'adam', weight-decay = -1.0 }", "weight-decay is -1"),
+        ("model = { kind = 'vgg' }", "vgg"),
+        ("data-set = 'imagenet'", "imagenet"),
+        ("labels = { kind = 'symmetric-noise' }", "rate"),
+        ("[[row]]\nid = 'a'", "two rows have this id"),
+        ("[[row]]\nid = '../b'", "id is \"../b\""),
+        ("[[row]]\nid = ''", "id is \"\""),
+    ] {
+        let error = parse(&row(lines)).expect_err(expected).to_string();
+        assert!(error.starts_with("mine.toml: ") && error.contains(expected), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    let error = parse("title = 'x'\n[[row]\n").expect_err("no TOML").to_string();
+    assert!(error.contains("line 2"), "{error}");
+    assert!(parse("title = 'x'\nrow = []").expect_err("no row").to_string().contains("has no row"));
+}
+
+#[test]
+fn a_row_that_is_not_there_cannot_be_selected() {
+    let mut experiment = parse(&row("")).expect("valid");
+    let error = experiment.select(&["b".to_owned()]).expect_err("no such row").to_string();
+    assert!(error.contains("no row b") && error.contains("its rows are a"), "{error}");
+    experiment.select(&["a".to_owned()]).expect("it is there");
+    assert_eq!(experiment.rows.len(), 1);
+}

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use npyz::WriterBuilder;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -67,16 +66,6 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::io(path, "write", error.into()))?;
     bytes.push(b'\n');
     write(path, &bytes)
-}
-
-/// The bytes of a one-dimensional `.npy` of float64.
-pub(crate) fn npy(values: &[f64]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let options = npyz::WriteOptions::new().default_dtype().shape(&[values.len() as u64]);
-    let mut writer = options.writer(&mut bytes).begin_nd().expect("a vector takes any number of bytes");
-    writer.extend(values).expect("a vector takes any number of bytes");
-    writer.finish().expect("as many values as the shape says were written");
-    bytes
 }
 
 /// SHA-256 in hexadecimal.

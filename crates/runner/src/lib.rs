@@ -15,8 +15,10 @@ mod fit;
 mod interrupt;
 mod minibatches;
 mod model;
+mod npy;
 pub mod plan;
 mod position;
+mod power_law;
 mod progress;
 mod result;
 mod seeds;
@@ -33,9 +35,10 @@ pub use backend::Backend;
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
 pub use experiment::{Analysis, Axis, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
-pub use fit::{FileFit, fit_file};
+pub use fit::fit_file;
 pub use interrupt::end_on_signals;
 pub use model::ModelSpec;
+pub use power_law::PowerLawReport;
 pub use progress::{Reporter, Verbosity};
 pub use result::{
     CaptureReport, EntriesFinding, Finding, Histogram, PositionReport, RowResult, SpectrumFinding, SpectrumSummary,

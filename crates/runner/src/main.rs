@@ -52,8 +52,8 @@ fn execute(command: Command) -> anyhow::Result<()> {
             print(&plan::plan(&experiments, &seeds(&run), run.backend, store.as_ref())?)
         }
         Command::List { table } => list(table),
-        Command::Fit { file, top, format } => {
-            let fit = fit_file(&file, top)?;
+        Command::Fit { file, top, seed, format } => {
+            let fit = fit_file(&file, top, seed)?;
             print(&match format {
                 FitFormat::Text => fit.to_string(),
                 FitFormat::Json => serde_json::to_string_pretty(&fit)? + "\n",

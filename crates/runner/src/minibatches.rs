@@ -1,13 +1,12 @@
 //! The minibatches of a row: drawn by seed, or read from a file.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use gradspectra_data::Minibatches;
 
 use crate::error::{Error, Result};
 use crate::experiment::Row;
+use crate::npy;
 use crate::seeds::Purpose;
 
 /// The indices `[T, B]` of a row's minibatches, row by row, and B.
@@ -24,19 +23,14 @@ pub(crate) fn of_row(row: &Row, seed: u64, examples: usize) -> Result<(Vec<u32>,
 
 /// Reads int64 or int32 indices `[T]` or `[T, B]` of `examples` examples.
 fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
-    let expected = "an .npy of int64 indices [T] or [T, B], T at least 2";
+    let expected = "an .npy of int64 indices [T] or [T, B] in C order, T at least 2";
     let malformed = |found: String| Error::malformed(path, found, expected);
-    let file = File::open(path).map_err(|source| Error::io(path, "read", source))?;
-    let length = file.metadata().map_err(|source| Error::io(path, "read", source))?.len();
-    let npy = npyz::NpyFile::new(BufReader::new(file)).map_err(|error| malformed(error.to_string()))?;
+    let npy = npy::open(path, expected)?;
     let batch = match *npy.shape() {
         [iterations] if iterations >= 2 => 1,
         [iterations, batch] if iterations >= 2 && batch >= 1 => batch as usize,
         ref shape => return Err(malformed(format!("an array of shape {shape:?}"))),
     };
-    if npy.len() > length {
-        return Err(malformed(format!("{length} bytes for {} indices", npy.len())));
-    }
     if npy.order() == npyz::Order::Fortran && batch > 1 {
         return Err(malformed("an array in Fortran order".to_owned()));
     }
@@ -95,7 +89,7 @@ mod tests {
             (header("<i8", "(2,)"), indices([0, 100]), "index 100; expected 0 to 99"),
             (header("<i8", "(2,)"), indices([-1, 0]), "index -1"),
             (header("<i8", "(2,)"), indices([0, 1])[..12].to_vec(), ""),
-            (header("<i8", "(4000000000000,)"), indices([0, 1]), "for 4000000000000 indices"),
+            (header("<i8", "(4000000000000,)"), indices([0, 1]), "of shape [4000000000000]"),
             (header("<i8", "(2, 1, 1)"), indices([0, 1]), "shape [2, 1, 1]"),
             (header("<f8", "(2,)"), indices([0, 1]), "numbers of type"),
             ("{".to_owned(), vec![], ""),

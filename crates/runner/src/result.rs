@@ -1,12 +1,13 @@
 //! What a row came to.
 
-use gradspectra_analysis::{EntryTestSummary, KsTest, PowerLawFit, Spectrum};
+use gradspectra_analysis::{EntryTestSummary, Spectrum};
 use gradspectra_data::FileProvenance;
 use gradspectra_models::EpochReport;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
 use crate::experiment::Row;
+use crate::power_law::PowerLawReport;
 
 /// The result of one row at one seed; the same bytes for the same task, whatever the machine's number of threads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,16 +125,9 @@ impl Histogram {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SpectrumFinding {
-    /// ŝ.
-    pub s: f64,
-    /// The two-sided distance and the critical one.
-    pub test: KsTest,
-    /// Whether the power law is accepted.
-    pub power_law: bool,
-    /// The fit.
-    pub fit: PowerLawFit,
-    /// The standard error of β̂.
-    pub beta_standard_error: f64,
+    /// The fit and its tests.
+    #[serde(flatten)]
+    pub power_law: PowerLawReport,
     /// The whole spectrum in short.
     pub spectrum: SpectrumSummary,
     /// The SHA-256 of the file of eigenvalues beside this result.

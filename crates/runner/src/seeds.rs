@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     Minibatches,
     /// The entries and parameters that tests draw.
     Entries,
+    /// The replicas of Monte-Carlo tests.
+    Replicas,
 }
 
 impl Purpose {

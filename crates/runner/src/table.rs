@@ -6,6 +6,8 @@ mod latex;
 mod markdown;
 mod text;
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use gradspectra_analysis::KsTest;
 use serde::Serialize;
@@ -218,10 +220,9 @@ fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec<String>) {
         for file in result.data_files.iter().filter(|file| !file.listed) {
             note(format!("{} (SHA-256 {}) is not a listed file", file.name, file.sha256));
         }
-        for file in &result.data_files {
-            if let Some(variant) = &file.variant {
-                note(format!("{} is the {variant} variant", file.name));
-            }
+        let variants: BTreeSet<_> = result.data_files.iter().filter_map(|file| file.variant.as_deref()).collect();
+        for variant in variants {
+            note(format!("{} in {variant}", row.data_set));
         }
     }
 }
@@ -247,8 +248,8 @@ impl TableRow {
                     Matrix::SecondMoment => "second moment",
                 };
                 let findings = results.iter().filter_map(spectrum);
-                let accepted = findings.filter(|finding| finding.power_law).count();
-                (tested, Figures::Spectrum { accepted, s: measure(&|result| Some(spectrum(result)?.s)) })
+                let accepted = findings.filter(|finding| finding.power_law.accepted).count();
+                (tested, Figures::Spectrum { accepted, s: measure(&|result| Some(spectrum(result)?.power_law.s)) })
             }
             Analysis::Entries { along, .. } => {
                 let tested = match along {
@@ -269,7 +270,7 @@ impl TableRow {
             }
         };
         let d_ks = |result: &RowResult| match &result.finding {
-            Finding::Spectrum(finding) => Some(finding.test.d_ks),
+            Finding::Spectrum(finding) => Some(finding.power_law.test.d_ks),
             Finding::Entries(finding) => finding.summary.mean_ks.map(|ks| ks.two_sided),
         };
         Self {

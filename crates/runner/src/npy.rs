@@ -1,0 +1,53 @@
+//! NumPy's array files.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use npyz::{NpyFile, WriterBuilder};
+
+use crate::error::{Error, Result};
+
+/// Opens an array, whose header may not claim more elements than the file has bytes.
+pub(crate) fn open(path: &Path, expected: &str) -> Result<NpyFile<BufReader<File>>> {
+    let malformed = |found: String| Error::malformed(path, found, expected);
+    let file = File::open(path).map_err(|source| Error::io(path, "read", source))?;
+    let length = file.metadata().map_err(|source| Error::io(path, "read", source))?.len();
+    let npy = NpyFile::new(BufReader::new(file)).map_err(|error| malformed(reason(&error)))?;
+    let elements = npy.shape().iter().try_fold(1_u64, |product, &side| product.checked_mul(side));
+    match elements {
+        Some(elements) if elements <= length => Ok(npy),
+        _ => Err(malformed(format!("{length} bytes for an array of shape {:?}", npy.shape()))),
+    }
+}
+
+/// What the reader says, without the picture of the place.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" -->").next().unwrap_or(&text).replace('\n', " ")
+}
+
+/// The values of an array of float32 or float64, in the file's order.
+pub(crate) fn values(path: &Path) -> Result<Vec<f64>> {
+    let expected = "an .npy of float32 or float64";
+    let malformed = |found: String| Error::malformed(path, found, expected);
+    let npy = open(path, expected)?;
+    let values: std::io::Result<Vec<f64>> = match npy.try_data::<f64>() {
+        Ok(data) => data.collect(),
+        Err(npy) => match npy.try_data::<f32>() {
+            Ok(data) => data.map(|value| value.map(f64::from)).collect(),
+            Err(npy) => return Err(malformed(format!("values of type {}", npy.dtype().descr()))),
+        },
+    };
+    values.map_err(|error| malformed(error.to_string()))
+}
+
+/// The bytes of a one-dimensional array of float64.
+pub(crate) fn bytes(values: &[f64]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::new().default_dtype().shape(&[values.len() as u64]);
+    let mut writer = options.writer(&mut bytes).begin_nd().expect("a vector takes any number of bytes");
+    writer.extend(values).expect("a vector takes any number of bytes");
+    writer.finish().expect("as many values as the shape says were written");
+    bytes
+}

@@ -1,0 +1,209 @@
+//! Runs that repeat, resume and share.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Rows of every kind, small: random and trained positions, spectra and entries, both ways, label noise, updates.
+const EXPERIMENT: &str = "
+title = 'small'
+caption = 'Rows of every kind.'
+
+[trainings.short]
+epochs = 2
+batch = 128
+optimiser = 'momentum'
+learning-rate = 0.1
+weight-decay = 5e-4
+milestones = [0.5]
+
+[defaults]
+data-set = 'avila'
+model = { kind = 'fcn', width = 12, batch-norm = 'none' }
+iterations = 80
+batch-size = 3
+analysis = { kind = 'spectrum', matrix = 'covariance', top = 40 }
+
+[[row]]
+id = 'random'
+
+[[row]]
+id = 'second-moment'
+analysis = { matrix = 'second-moment' }
+
+[[row]]
+id = 'eigengaps'
+analysis = { values = 'eigengaps' }
+
+[[row]]
+id = 'clipped'
+gradient-clipping = 0.5
+
+[[row]]
+id = 'trained'
+training = 'short'
+
+[[row]]
+id = 'noise'
+training = 'short'
+labels = { kind = 'symmetric-noise', rate = 0.4 }
+
+[[row]]
+id = 'batch-norm'
+model = { batch-norm = 'before-linear' }
+training = 'short'
+batch-size = 10
+
+[[row]]
+id = 'adam'
+vectors = { kind = 'updates', optimiser = 'adam', weight-decay = 0.01 }
+
+[[row]]
+id = 'dimension'
+analysis = { kind = 'entries', along = 'dimension', top = 50 }
+
+[[row]]
+id = 'iteration'
+analysis = { kind = 'entries', along = 'iteration', top = 40 }
+
+[[row]]
+id = 'iteration-batch-norm'
+model = { batch-norm = 'after-relu' }
+batch-size = 10
+analysis = { kind = 'entries', along = 'iteration', top = 40, sampled-parameters = 100 }
+
+[[row]]
+id = 'lenet'
+data-set = 'mnist'
+model = { kind = 'lenet' }
+";
+
+fn write_experiment(folder: &Path) {
+    std::fs::write(folder.join("small.toml"), EXPERIMENT).unwrap();
+}
+
+fn run(folder: &Path, more: &[&str]) -> String {
+    let arguments = [&["run", "small.toml"], more].concat();
+    let output = common::succeed(folder, &arguments);
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Compares names and bytes of files.
+fn assert_same(ours: &[(PathBuf, Vec<u8>)], theirs: &[(PathBuf, Vec<u8>)]) {
+    let names = |files: &[(PathBuf, Vec<u8>)]| -> Vec<_> {
+        files.iter().map(|(path, _)| path.file_name().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(ours), names(theirs));
+    for ((path, ours), (_, theirs)) in ours.iter().zip(theirs) {
+        assert!(ours == theirs, "{} differs", path.display());
+    }
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let runs = ["1", "2", "8"].map(|threads| {
+        run(folder.path(), &["--quiet", "--threads", threads, "--out", threads]);
+        common::contents(&folder.path().join(threads))
+    });
+    assert!(runs[0].len() > 12 * 2, "{} files", runs[0].len());
+    assert_same(&runs[0], &runs[1]);
+    assert_same(&runs[0], &runs[2]);
+}
+
+#[test]
+fn a_second_run_skips_what_is_done_and_another_seed_is_another_result() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let rows = ["--rows", "random,trained"];
+    let first = run(folder.path(), &rows);
+    assert!(first.contains("training") && !first.contains("done already"), "{first}");
+    let before = common::contents(&folder.path().join("results"));
+    let second = run(folder.path(), &rows);
+    assert_eq!(second.matches("done already").count(), 2, "{second}");
+    assert_same(&before, &common::contents(&folder.path().join("results")));
+    let fresh = run(folder.path(), &[&rows[..], &["--fresh"]].concat());
+    assert!(!fresh.contains("done already") && !fresh.contains("training"), "the position is at hand: {fresh}");
+    assert_same(&before, &common::contents(&folder.path().join("results")));
+    run(folder.path(), &[&rows[..], &["--seed", "2"]].concat());
+    let eigenvalues = |seed: u32| folder.path().join(format!("results/small/random/seed-{seed}.eigenvalues.npy"));
+    assert_ne!(std::fs::read(eigenvalues(1)).unwrap(), std::fs::read(eigenvalues(2)).unwrap());
+}
+
+#[test]
+fn a_changed_row_is_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    run(folder.path(), &["--rows", "random"]);
+    let changed = EXPERIMENT.replace("iterations = 80", "iterations = 90");
+    std::fs::write(folder.path().join("small.toml"), changed).unwrap();
+    assert!(!run(folder.path(), &["--rows", "random"]).contains("done already"));
+}
+
+#[test]
+fn a_killed_run_resumes_with_the_bytes_of_an_undisturbed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    run(folder.path(), &["--quiet", "--out", "undisturbed"]);
+    let mut kills = 0;
+    for delay in [150, 350, 600, 900, 1300] {
+        let arguments = ["run", "small.toml", "--quiet", "--out", "killed"];
+        let mut child = common::program(folder.path()).args(arguments).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        kills += u32::from(!child.wait().unwrap().success());
+    }
+    assert!(kills > 0, "no run was killed in time");
+    run(folder.path(), &["--quiet", "--out", "killed"]);
+    let [undisturbed, killed] = ["undisturbed", "killed"].map(|out| common::contents(&folder.path().join(out)));
+    assert_same(&undisturbed, &killed);
+}
+
+#[test]
+fn damaged_results_are_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let rows = ["--rows", "random,trained"];
+    run(folder.path(), &rows);
+    let results = folder.path().join("results");
+    let before = common::contents(&results);
+    for (path, bytes) in &before {
+        std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    }
+    assert!(!run(folder.path(), &rows).contains("done already"));
+    assert_same(&before, &common::contents(&results));
+}
+
+#[test]
+fn one_run_at_a_time_holds_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let lock = std::fs::File::create_new(folder.path().join(".lock")).unwrap();
+    lock.lock().unwrap();
+    std::fs::write(folder.path().join(".lock"), "4711").unwrap();
+    let output = common::program(folder.path()).args(["run", "small.toml", "--out", "."]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("process 4711 is running there") && error.contains("--out"), "{error}");
+    drop(lock);
+    run(folder.path(), &["--rows", "random", "--out", "."]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminated_run_says_how_to_go_on_and_exits_143() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let child =
+        common::program(folder.path()).args(["run", "small.toml"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let child = child.unwrap();
+    std::thread::sleep(Duration::from_millis(250));
+    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("finished rows are kept"));
+}
