@@ -1,4 +1,5 @@
 use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::traits::RealField;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
@@ -66,25 +67,54 @@ impl Gram {
     }
 }
 
-/// Sums a Gram matrix over blocks of parameters: each block in f32, the blocks in f64.
-pub(crate) struct GramBuilder {
+/// Sums a Gram matrix over blocks of parameters: each block in its own precision, the blocks in f64.
+///
+/// The result depends on the blocks' sizes, not on the number of threads.
+#[derive(Debug)]
+pub struct GramBuilder {
     gram: Gram,
     product: Mat<f32>,
 }
 
 impl GramBuilder {
-    pub(crate) fn new(iterations: usize) -> Self {
+    /// The Gram matrix of `iterations` gradients, with no parameter in it yet.
+    pub fn new(iterations: usize) -> Self {
         let gram = Gram {
             centred: Mat::zeros(iterations, iterations),
             along_mean: vec![0.0; iterations],
             mean_squared_norm: 0.0,
         };
-        Self { gram, product: Mat::zeros(iterations, iterations) }
+        Self { gram, product: Mat::zeros(0, 0) }
     }
 
     /// Adds the block `[parameters, T]` of G.
-    pub(crate) fn add(&mut self, mut block: Mat<f32>) {
-        let mean = row_means(&block);
+    ///
+    /// # Panics
+    ///
+    /// If the block has not T columns.
+    pub fn add(&mut self, mut block: Mat<f32>) {
+        self.centre(&mut block);
+        if self.product.nrows() == 0 {
+            self.product = Mat::zeros(block.ncols(), block.ncols());
+        }
+        inner_products(&mut self.product, block.as_ref());
+        let product = &self.product;
+        update_lower(&mut self.gram.centred, |i, j, value| value + f64::from(product[(i, j)]));
+    }
+
+    /// As [`add`](Self::add), all in f64.
+    ///
+    /// # Panics
+    ///
+    /// If the block has not T columns.
+    pub fn add_f64(&mut self, mut block: Mat<f64>) {
+        self.centre(&mut block);
+        add_inner_products(&mut self.gram.centred, block.as_ref());
+    }
+
+    fn centre<T: Entry>(&mut self, block: &mut Mat<T>) {
+        assert_eq!(block.ncols(), self.gram.iterations(), "a block has T columns");
+        let mean = row_means(block);
         let along: Vec<f64> = block
             .as_mut()
             .par_col_iter_mut()
@@ -95,30 +125,45 @@ impl GramBuilder {
             .collect();
         self.gram.along_mean.iter_mut().zip(along).for_each(|(sum, value)| *sum += value);
         self.gram.mean_squared_norm += mean.iter().map(|value| value * value).sum::<f64>();
-        inner_products(&mut self.product, block.as_ref());
-        let product = &self.product;
-        update_lower(&mut self.gram.centred, |i, j, value| value + f64::from(product[(i, j)]));
     }
 
-    pub(crate) fn finish(self) -> Gram {
+    /// The Gram matrix of the parameters that were added.
+    pub fn finish(self) -> Gram {
         self.gram
     }
 }
 
+/// A number that G may hold.
+trait Entry: Copy + Send + Sync + Into<f64> + 'static {
+    fn from_f64(value: f64) -> Self;
+}
+
+impl Entry for f32 {
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+}
+
+impl Entry for f64 {
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+}
+
 /// Subtracts `mean` from `column` and returns the inner product of the difference with `mean`.
-fn centre(column: &mut [f32], mean: &[f64]) -> f64 {
+fn centre<T: Entry>(column: &mut [T], mean: &[f64]) -> f64 {
     column
         .iter_mut()
         .zip(mean)
         .map(|(value, mean)| {
-            let centred = f64::from(*value) - mean;
-            *value = centred as f32;
+            let centred = (*value).into() - mean;
+            *value = T::from_f64(centred);
             centred * mean
         })
         .sum()
 }
 
-fn row_means(block: &Mat<f32>) -> Vec<f64> {
+fn row_means<T: Entry>(block: &Mat<T>) -> Vec<f64> {
     const ROWS: usize = 512;
     let (rows, columns) = (block.nrows(), block.ncols());
     let mut means = vec![0.0; rows];
@@ -126,7 +171,7 @@ fn row_means(block: &Mat<f32>) -> Vec<f64> {
         let start = chunk * ROWS;
         for t in 0..columns {
             let column = &block.col_as_slice(t)[start..start + means.len()];
-            means.iter_mut().zip(column).for_each(|(mean, &value)| *mean += f64::from(value));
+            means.iter_mut().zip(column).for_each(|(mean, &value)| *mean += value.into());
         }
         means.iter_mut().for_each(|mean| *mean /= columns as f64);
     });
@@ -135,15 +180,24 @@ fn row_means(block: &Mat<f32>) -> Vec<f64> {
 
 /// Sets the lower triangle of `product` to XᵀX in f32.
 pub(crate) fn inner_products(product: &mut Mat<f32>, columns: MatRef<f32>) {
+    accumulate(product, Accum::Replace, columns);
+}
+
+/// Adds XᵀX to the lower triangle of `product`.
+fn add_inner_products(product: &mut Mat<f64>, columns: MatRef<f64>) {
+    accumulate(product, Accum::Add, columns);
+}
+
+fn accumulate<T: RealField>(product: &mut Mat<T>, accum: Accum, columns: MatRef<T>) {
     triangular::matmul(
         product,
         BlockStructure::TriangularLower,
-        Accum::Replace,
+        accum,
         columns.transpose(),
         BlockStructure::Rectangular,
         columns,
         BlockStructure::Rectangular,
-        1.0,
+        T::one_impl(),
         Par::rayon(0),
     );
 }

@@ -16,7 +16,7 @@ mod updates;
 pub use direct::{direct_history, for_each_gradient};
 pub use error::{CaptureError, Result};
 pub use factors::ExampleFactors;
-pub use gram::Gram;
+pub use gram::{Gram, GramBuilder};
 pub use history::GradientHistory;
 pub use layout::{ParameterLayout, ParameterSlot};
 pub use minibatch::MinibatchIndices;

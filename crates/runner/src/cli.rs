@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use gradspectra::{Backend, TableFormat};
+use gradspectra::{Backend, Orientation, TableFormat};
 
 /// Captures the stochastic gradients of neural networks, forms the spectra of their covariance and second moment, and
 /// tests them for power laws and Gaussianity.
@@ -21,7 +21,14 @@ Examples:
   gradspectra reproduce --table 5 --seeds 3   Table 5 in full, mean and deviation over three seeds
   gradspectra plan --table 5                  what that would do, and the memory it takes
   gradspectra run my.toml                     rows of your own
+  gradspectra analyze G.npy                   a gradient matrix from PyTorch or elsewhere
   gradspectra fit values.npy --top 1000       a power law through any values";
+
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  gradspectra analyze G.npy                           rows are iterations
+  gradspectra analyze G.npy --orientation n×T         rows are parameters (nxT will do)
+  gradspectra analyze run.safetensors --tensor grads --top 500 --out analysis";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -58,6 +65,39 @@ pub enum Command {
         #[arg(long, value_name = "N")]
         table: Option<u32>,
     },
+    /// Analyses a gradient matrix from any framework: spectra, eigengaps, entries
+    #[command(after_help = ANALYZE_EXAMPLES)]
+    Analyze {
+        /// An .npy or .safetensors of float32 or float64; may be larger than memory
+        file: PathBuf,
+        /// What its rows and columns are: iterations and parameters, or the other way round
+        #[arg(long, value_enum, default_value_t)]
+        orientation: Orientation,
+        /// The tensor of a .safetensors file with several
+        #[arg(long, value_name = "NAME")]
+        tensor: Option<String>,
+        /// K, how many of the largest values are tested, fewer than there are iterations
+        #[arg(long, default_value_t = 1000, value_name = "K")]
+        top: usize,
+        /// The seed of drawn entries and Monte-Carlo replicas
+        #[arg(long, default_value_t = 1, value_name = "S")]
+        seed: u64,
+        /// How many CPU threads; all without it
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+        threads: Option<u32>,
+        /// The memory that blocks of the matrix may take
+        #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "1GB")]
+        memory: u64,
+        /// A folder for the analysis (JSON) and the eigenvalues (.npy)
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+        /// Says nothing but the analysis
+        #[arg(long, short)]
+        quiet: bool,
+    },
     /// Fits a power law to the values in a file
     Fit {
         /// An .npy of float32 or float64
@@ -70,7 +110,7 @@ pub enum Command {
         seed: u64,
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
-        format: FitFormat,
+        format: ReportFormat,
     },
     /// Prints a completion script for a shell
     Completions {
@@ -79,9 +119,9 @@ pub enum Command {
     },
 }
 
-/// How a fit is printed.
+/// How an analysis is printed.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-pub enum FitFormat {
+pub enum ReportFormat {
     /// A line a figure.
     #[default]
     Text,

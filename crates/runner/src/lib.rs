@@ -4,6 +4,7 @@
 //! This crate is the front door: the parts as [`models`], [`data`], [`capture`] and [`analysis`], and what the program
 //! `gradspectra` does with them, from an [`Experiment`] to its [`Table`].
 
+mod analyze;
 mod backend;
 mod captured;
 pub mod catalogue;
@@ -13,6 +14,7 @@ mod experiment;
 mod files;
 mod fit;
 mod interrupt;
+mod matrix_file;
 mod minibatches;
 mod model;
 mod npy;
@@ -31,12 +33,14 @@ pub use gradspectra_capture as capture;
 pub use gradspectra_data as data;
 pub use gradspectra_models as models;
 
+pub use analyze::{AnalyzeOptions, Fitted, MatrixReport, MatrixSpectrum, analyze};
 pub use backend::Backend;
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
 pub use experiment::{Analysis, Axis, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
 pub use fit::fit_file;
 pub use interrupt::end_on_signals;
+pub use matrix_file::Orientation;
 pub use model::ModelSpec;
 pub use power_law::PowerLawReport;
 pub use progress::{Reporter, Verbosity};

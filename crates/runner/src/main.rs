@@ -8,9 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{CommandFactory, Parser};
-use gradspectra::{Experiment, Reporter, RunOptions, Store, Table, Verbosity, catalogue, fit_file, plan};
+use gradspectra::{
+    AnalyzeOptions, Experiment, Reporter, RunOptions, Store, Table, Verbosity, analyze, catalogue, fit_file, plan,
+};
 
-use cli::{Cli, Command, FitFormat, Run, Selection};
+use cli::{Cli, Command, ReportFormat, Run, Selection};
 
 fn main() -> ExitCode {
     let outcome = gradspectra::end_on_signals().map_err(Into::into).and_then(|()| execute(Cli::parse().command));
@@ -52,11 +54,21 @@ fn execute(command: Command) -> anyhow::Result<()> {
             print(&plan::plan(&experiments, &seeds(&run), run.backend, store.as_ref())?)
         }
         Command::List { table } => list(table),
+        Command::Analyze { file, orientation, tensor, top, seed, threads, memory, out, format, quiet } => {
+            set_threads(threads)?;
+            let reporter = Reporter::new(if quiet { Verbosity::Quiet } else { Verbosity::Normal });
+            let options = AnalyzeOptions { orientation, tensor, top, seed, memory, out, reporter };
+            let report = analyze(&file, &options)?;
+            print(&match format {
+                ReportFormat::Text => report.to_string(),
+                ReportFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
+            })
+        }
         Command::Fit { file, top, seed, format } => {
             let fit = fit_file(&file, top, seed)?;
             print(&match format {
-                FitFormat::Text => fit.to_string(),
-                FitFormat::Json => serde_json::to_string_pretty(&fit)? + "\n",
+                ReportFormat::Text => fit.to_string(),
+                ReportFormat::Json => serde_json::to_string_pretty(&fit)? + "\n",
             })
         }
         Command::Completions { shell } => {
@@ -65,6 +77,14 @@ fn execute(command: Command) -> anyhow::Result<()> {
             print(&String::from_utf8(script)?)
         }
     }
+}
+
+fn set_threads(threads: Option<u32>) -> anyhow::Result<()> {
+    if let Some(threads) = threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
+        pool.build_global().context("--threads cannot be set")?;
+    }
+    Ok(())
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
@@ -123,10 +143,7 @@ fn shortened(mut experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<Vec<
 }
 
 fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
-    if let Some(threads) = run.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
-        pool.build_global().context("--threads cannot be set")?;
-    }
+    set_threads(run.threads)?;
     let shortened = shortened(experiments.clone(), run)?;
     plan::check_memory(&shortened, run.memory)?;
     let mut store = Store::open(&out(run))?;
