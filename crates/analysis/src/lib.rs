@@ -10,12 +10,14 @@
 //! # Ok::<(), gradspectra_analysis::AnalysisError>(())
 //! ```
 
+mod eigenvalues;
 mod error;
 mod ks;
 mod normality;
 mod power_law;
 mod spectrum;
 
+pub use eigenvalues::symmetric_eigenvalues;
 pub use error::{AnalysisError, Result};
 pub use ks::{KsDistances, KsTest};
 pub use normality::NormalityTest;
