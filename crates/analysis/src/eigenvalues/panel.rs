@@ -2,7 +2,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::prelude::{Reborrow, ReborrowMut};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, ColMut, Mat, MatMut, MatRef, Par};
 use pulp::{Arch, Simd, WithSimd};
 
 use super::reflector::{add_scaled, dot, reflect};
@@ -13,46 +13,42 @@ const LEAF_COLUMNS: usize = 8;
 /// P = Q [R; 0] with Q = I − V T Vᵀ (Schreiber and Van Loan 1989, "A storage-efficient WY representation for products
 /// of Householder transformations").
 pub(super) struct PanelFactor {
-    /// V, m × k, unit lower trapezoidal with explicit zeros and ones, k = min(m, columns of P).
-    pub(super) basis: Mat<f64>,
-    /// T, k × k, upper triangular.
+    /// T, upper triangular.
     pub(super) coefficients: Mat<f64>,
-    /// R, k × columns of P, upper trapezoidal.
+    /// R, square and upper triangular; rows that P lacks are zero.
     pub(super) triangle: Mat<f64>,
 }
 
 impl PanelFactor {
-    /// Factors `panel`, m × w with m ≥ 1.
-    pub(super) fn new(mut panel: Mat<f64>) -> Self {
-        let (rows, columns) = panel.shape();
-        let reflectors = rows.min(columns);
-        let mut triangle = Mat::zeros(reflectors, columns);
-        let mut tau = vec![0.0; reflectors];
-        factor_columns(panel.as_mut(), triangle.as_mut(), &mut tau, 0);
-        panel.truncate(rows, reflectors);
-        let coefficients = wy_coefficients(panel.as_ref(), &tau);
-        Self { basis: panel, coefficients, triangle }
+    /// Factors `panel` and overwrites it with V, unit lower trapezoidal with explicit zeros and ones; a column without
+    /// a row for its one is zero.
+    pub(super) fn new(mut panel: MatMut<'_, f64>) -> Self {
+        let columns = panel.ncols();
+        let mut triangle = Mat::zeros(columns, columns);
+        let mut tau = vec![0.0; columns];
+        factor_columns(panel.rb_mut(), triangle.as_mut(), &mut tau, 0);
+        Self { coefficients: wy_coefficients(panel.rb(), &tau), triangle }
     }
 }
 
-/// Factors the columns of `panel`, whose first `done` rows are final entries of R; `tau` has a place for every
-/// reflector that is left to these columns, and columns beyond the last reflector are only reflected.
+/// Factors the columns of `panel`, whose first `done` rows are final entries of R.
 fn factor_columns(panel: MatMut<'_, f64>, triangle: MatMut<'_, f64>, tau: &mut [f64], done: usize) {
-    let columns = panel.ncols();
+    let (rows, columns) = panel.shape();
     if columns <= LEAF_COLUMNS {
         Arch::new().dispatch(FactorLeaf { panel, triangle, tau, done });
         return;
     }
     let left = columns / 2;
-    let left_reflectors = left.min(tau.len());
     let (mut left_panel, mut right_panel) = panel.split_at_col_mut(left);
     let (left_triangle, right_triangle) = triangle.split_at_col_mut(left);
-    let (left_tau, right_tau) = tau.split_at_mut(left_reflectors);
+    let (left_tau, right_tau) = tau.split_at_mut(left);
     factor_columns(left_panel.rb_mut(), left_triangle, left_tau, done);
-    let basis = left_panel.rb().subrows(done, left_panel.nrows() - done).subcols(0, left_reflectors);
-    let coefficients = wy_coefficients(basis, left_tau);
-    reflect_block(basis, coefficients.as_ref(), right_panel.rb_mut().split_at_row_mut(done).1);
-    factor_columns(right_panel, right_triangle, right_tau, done + left_reflectors);
+    if done < rows {
+        let basis = left_panel.rb().split_at_row(done).1;
+        let coefficients = wy_coefficients(basis, left_tau);
+        reflect_block(basis, coefficients.as_ref(), right_panel.rb_mut().split_at_row_mut(done).1);
+    }
+    factor_columns(right_panel, right_triangle, right_tau, done + left);
 }
 
 /// C ← (I − V T Vᵀ)ᵀ C.
@@ -94,23 +90,27 @@ impl WithSimd for FactorLeaf<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { mut panel, mut triangle, tau, done } = self;
         for column in 0..panel.ncols() {
-            let pivot = done + column.min(tau.len());
+            let pivot = panel.nrows().min(done + column);
             let (left, right) = panel.rb_mut().split_at_col_mut(column + 1);
-            let own = left.col_mut(column).try_as_col_major_mut().expect("a panel is stored by columns").as_slice_mut();
-            let (top, rest) = own.split_at_mut(pivot);
+            let (top, rest) = contiguous(left.col_mut(column)).split_at_mut(pivot);
             for (row, entry) in top.iter_mut().enumerate() {
                 triangle[(row, column)] = std::mem::take(entry);
             }
-            let Some(tau) = tau.get_mut(column) else { continue };
+            if rest.is_empty() {
+                continue;
+            }
             let reflection = reflect(simd, rest);
             triangle[(pivot, column)] = reflection.beta;
-            *tau = reflection.tau;
+            tau[column] = reflection.tau;
             for other in right.col_iter_mut() {
-                let other = other.try_as_col_major_mut().expect("a panel is stored by columns").as_slice_mut();
-                let other = &mut other[pivot..];
+                let other = &mut contiguous(other)[pivot..];
                 let factor = -reflection.tau * dot(simd, rest, other);
                 add_scaled(simd, factor, rest, other);
             }
         }
     }
+}
+
+fn contiguous(column: ColMut<'_, f64>) -> &mut [f64] {
+    column.try_as_col_major_mut().expect("panels are stored by columns").as_slice_mut()
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef, Scale};
 use rayon::prelude::*;
 
@@ -57,24 +58,19 @@ impl LowerTiles {
         self.order
     }
 
-    /// Copies the matrix's `columns`, which lie in one column of tiles, from row `columns.start` on, into a matrix of
-    /// as many rows.
-    pub(super) fn columns(&self, columns: Range<usize>) -> Mat<f64> {
-        let start = columns.start;
-        let mut copy = Mat::zeros(self.order - start, columns.len());
-        let column = start / self.size;
-        for row in column..self.order.div_ceil(self.size) {
+    /// Copies the matrix's `columns`, which lie in one column of tiles, from row `start` ≥ `columns.start` on.
+    pub(super) fn copy_columns(&self, columns: Range<usize>, start: usize, mut target: MatMut<'_, f64>) {
+        let column = columns.start / self.size;
+        for row in start / self.size..self.order.div_ceil(self.size) {
             let tile = &self.tiles[row * (row + 1) / 2 + column];
-            let top = start.max(tile.rows.start);
-            let source = tile.entries.submatrix(
-                top - tile.rows.start,
-                start - tile.columns.start,
-                tile.rows.end - top,
-                columns.len(),
-            );
-            copy.as_mut().submatrix_mut(top - start, 0, tile.rows.end - top, columns.len()).copy_from(source);
+            let rows = start.max(tile.rows.start)..tile.rows.end.min(start + target.nrows());
+            if rows.is_empty() {
+                return;
+            }
+            let (top, left) = (rows.start - tile.rows.start, columns.start - tile.columns.start);
+            let source = tile.entries.submatrix(top, left, rows.len(), columns.len());
+            target.rb_mut().subrows_mut(rows.start - start, rows.len()).copy_from(source);
         }
-        copy
     }
 
     /// The parts of the tiles at or past `start` in rows and columns, in the order of storage.
