@@ -23,7 +23,7 @@ use crate::{AnalysisError, Result};
 const TILE_SIZE: usize = 3 * BANDWIDTH;
 
 /// The smallest order at which two stages are faster than one.
-const TWO_STAGE_ORDER: usize = 200;
+const TWO_STAGE_ORDER: usize = 320;
 
 /// The eigenvalues, descending, of the symmetric matrix whose lower triangle is that of `matrix`.
 ///
@@ -69,7 +69,7 @@ fn one_stage(matrix: MatRef<'_, f64>, factor: f64) -> Option<Vec<f64>> {
 /// The largest |a| of the lower triangle.
 fn largest_magnitude(matrix: MatRef<'_, f64>) -> Result<f64> {
     let order = matrix.nrows();
-    (0..order)
+    let by_column: Vec<Result<f64>> = (0..order)
         .into_par_iter()
         .map(|column| {
             let mut largest = 0.0_f64;
@@ -81,7 +81,8 @@ fn largest_magnitude(matrix: MatRef<'_, f64>) -> Result<f64> {
             }
             Ok(largest)
         })
-        .try_reduce(|| 0.0, |a, b| Ok(a.max(b)))
+        .collect();
+    by_column.into_iter().try_fold(0.0, |largest: f64, column| Ok(largest.max(column?)))
 }
 
 /// The exponent of a power of two near `value`, within the range of the normal numbers.

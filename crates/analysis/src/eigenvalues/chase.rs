@@ -20,8 +20,9 @@ const LAG: usize = SWEEPS.div_ceil(STEPS) + 1;
 
 /// Neighbouring sweeps, each of which clears one column and chases its bulge off the end.
 ///
-/// Sweep s takes its step t on columns s + 1 + t b ‥ s + 1 + (t + 1) b of a matrix of bandwidth b, after its step t − 1 and the step t + 1 of
-/// sweep s − 1. In turn c of the group, its i-th sweep takes the steps c `STEPS` − i ‥ (c + 1) `STEPS` − i.
+/// Sweep s takes its step t on columns s + 1 + t b ‥ s + 1 + (t + 1) b, b being the bandwidth, after its own step t − 1
+/// and the step t + 1 of sweep s − 1. In turn c of the group, its i-th sweep takes the steps
+/// c `STEPS` − i ‥ (c + 1) `STEPS` − i.
 struct Group {
     first: usize,
     turn: usize,

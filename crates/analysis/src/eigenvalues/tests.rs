@@ -3,8 +3,10 @@
 
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
+use pulp::WithSimd;
 
-use super::band::{BANDWIDTH, MARGIN, STRIDE};
+use super::band::{BANDWIDTH, MARGIN, STRIDE, SymmetricBand};
+use super::kernel::{Advance, Open, Reflector};
 use super::panel::PanelFactor;
 use super::*;
 
@@ -275,5 +277,33 @@ proptest! {
         let values = two_stages(&matrix);
         let ratio = ratio(&two_stages(&rotated(matrix.as_ref(), seed ^ 1)), &values);
         prop_assert!(ratio <= 3.0 * MAX_RATIO, "ratio {ratio}");
+    }
+}
+
+#[test]
+fn every_vector_width_chases_alike() {
+    fn chase<S: pulp::Simd>(simd: S) -> Vec<f64> {
+        let mut uniform = Uniform(2);
+        let mut band = SymmetricBand::zeros(4 * BANDWIDTH);
+        for column in 0..4 * BANDWIDTH {
+            for row in column..(column + BANDWIDTH + 1).min(4 * BANDWIDTH) {
+                band.set(row, column, uniform.next());
+            }
+        }
+        let columns = band.columns_mut();
+        for sweep in 0..3 {
+            let mut reflector = Reflector::IDENTITY;
+            let column = &mut columns[sweep * STRIDE..][..STRIDE];
+            Open { column, reflector: &mut reflector }.with_simd(simd);
+            let columns = &mut columns[(sweep + 1) * STRIDE..][..4 * BANDWIDTH * STRIDE];
+            Advance { columns, reflector: &mut reflector }.with_simd(simd);
+        }
+        columns.chunks_exact(STRIDE).flat_map(|column| column[MARGIN..].to_vec()).collect()
+    }
+    let one = chase(pulp::Scalar::new());
+    let wider = [(2, chase(pulp::Scalar128b)), (4, chase(pulp::Scalar256b)), (8, chase(pulp::Scalar512b))];
+    for (lanes, entries) in wider {
+        let error = entries.iter().zip(&one).fold(0.0_f64, |error, (a, b)| error.max((a - b).abs()));
+        assert!(error < 1e-12, "{lanes} lanes: {error:e}");
     }
 }

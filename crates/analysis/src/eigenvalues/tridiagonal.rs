@@ -21,9 +21,8 @@ impl SymmetricTridiagonal {
     ///
     /// The entries are at most about 1 in magnitude.
     pub(super) fn eigenvalues(self) -> Option<Vec<f64>> {
-        let Self { mut diagonal, off_diagonal } = self;
+        let Self { mut diagonal, off_diagonal: mut squares } = self;
         let mut budget = MAX_ITERATIONS * diagonal.len();
-        let mut squares: Vec<f64> = off_diagonal;
         let mut start = 0;
         while start < diagonal.len() {
             let end = (start..squares.len())
@@ -91,7 +90,7 @@ fn iterate(values: &mut [f64], squares: &mut [f64]) {
         let alpha = values[k];
         gamma = cosine * (alpha - shift) - sine * old_gamma;
         values[k + 1] = old_gamma + (alpha - gamma);
-        p = if cosine == 0.0 { old_cosine * square } else { gamma * gamma * secant };
+        p = if cosine < f64::MIN_POSITIVE { old_cosine * square } else { gamma * gamma * secant };
     }
     squares[0] = sine * p;
     values[0] = shift + gamma;
