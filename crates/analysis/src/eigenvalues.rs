@@ -12,7 +12,10 @@ mod tridiagonal;
 #[cfg(test)]
 mod tests;
 
-use faer::{MatRef, Side};
+use faer::diag::Diag;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::{MatRef, Par, Scale, Spec};
 use rayon::prelude::*;
 
 use self::band::BANDWIDTH;
@@ -62,8 +65,16 @@ fn two_stage(matrix: MatRef<'_, f64>, factor: f64) -> Option<Vec<f64>> {
     chase::reduce_to_tridiagonal(band).eigenvalues()
 }
 
+/// faer's routine on one thread, since its sums depend on the number of threads.
 fn one_stage(matrix: MatRef<'_, f64>, factor: f64) -> Option<Vec<f64>> {
-    (faer::Scale(factor) * matrix).self_adjoint_eigenvalues(Side::Lower).ok()
+    let order = matrix.nrows();
+    let scaled = Scale(factor) * matrix;
+    let scratch = self_adjoint_evd_scratch::<f64>(order, ComputeEigenvectors::No, Par::Seq, Spec::default());
+    let mut memory = MemBuffer::new(scratch);
+    let mut eigenvalues = Diag::zeros(order);
+    let stack = MemStack::new(&mut memory);
+    self_adjoint_evd(scaled.as_ref(), eigenvalues.as_mut(), None, Par::Seq, stack, Spec::default()).ok()?;
+    Some(eigenvalues.column_vector().iter().copied().collect())
 }
 
 /// The largest |a| of the lower triangle.

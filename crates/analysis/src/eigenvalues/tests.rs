@@ -1,7 +1,7 @@
 //! Every test goes through the two stages, at sizes at which the public entry would take one.
 #![allow(clippy::unwrap_used)]
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatRef, Side};
 use proptest::prelude::*;
 use pulp::WithSimd;
 
@@ -168,11 +168,13 @@ fn trace_and_frobenius_norm_are_kept() {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    for order in [70, 700] {
+    type Solve = fn(&Mat<f64>) -> Vec<f64>;
+    let public: Solve = |matrix| symmetric_eigenvalues(matrix.as_ref()).unwrap();
+    for (order, solve) in [(70, two_stages as Solve), (700, two_stages), (100, public), (TWO_STAGE_ORDER - 1, public)] {
         let matrix = random(order, 1);
         let bits = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let values = pool.install(|| two_stages(&matrix));
+            let values = pool.install(|| solve(&matrix));
             values.into_iter().map(f64::to_bits).collect::<Vec<_>>()
         };
         let one = bits(1);
