@@ -42,9 +42,10 @@ pub(super) fn reduce_to_band(mut matrix: LowerTiles) -> SymmetricBand {
             break;
         }
         next.start = end;
-        matrix.copy_columns(start..end, end, next.basis_mut());
-        next.basis_mut().par_row_chunks_mut(CHUNK_ROWS).enumerate().for_each(|(chunk, rows)| {
-            pending.apply(end + chunk * CHUNK_ROWS, start, rows);
+        next.basis_mut().par_row_chunks_mut(CHUNK_ROWS).enumerate().for_each(|(chunk, mut rows)| {
+            let row = end + chunk * CHUNK_ROWS;
+            matrix.copy_columns(start..end, row, rows.rb_mut());
+            pending.apply(row, start, rows);
         });
         let PanelFactor { coefficients, triangle } = PanelFactor::new(next.basis_mut());
         for column in 0..width {
