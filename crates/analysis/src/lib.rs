@@ -10,6 +10,7 @@
 //! # Ok::<(), gradspectra_analysis::AnalysisError>(())
 //! ```
 
+mod eigenvalues;
 mod entries;
 mod error;
 mod ks;
@@ -21,6 +22,7 @@ mod random;
 mod spectrum;
 mod x_min;
 
+pub use eigenvalues::symmetric_eigenvalues;
 pub use entries::{
     AllZeroReading, DrawReading, EntryTest, EntryTestConfig, EntryTestSummary, EntryTests, UndefinedPReading,
     ZeroReading,

@@ -1,8 +1,9 @@
-use faer::{Mat, Side};
+use faer::Mat;
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
+use crate::eigenvalues::symmetric_eigenvalues;
 use crate::error::finite;
-use crate::{AnalysisError, Result};
 
 /// Which eigengaps of a spectrum are tested (Table 1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,21 +29,11 @@ impl Spectrum {
     ///
     /// # Errors
     ///
-    /// A matrix that is not square or not finite.
+    /// Those of [`symmetric_eigenvalues`].
     pub fn of_gram(gram: &Mat<f64>) -> Result<Self> {
-        let order = gram.nrows();
-        if order != gram.ncols() {
-            return Err(AnalysisError::NotSquare { rows: order, columns: gram.ncols() });
-        }
-        for column in 0..order {
-            finite(gram.col_as_slice(column))?;
-        }
-        if order == 0 {
-            return Ok(Self { eigenvalues: Vec::new() });
-        }
-        let ascending =
-            gram.self_adjoint_eigenvalues(Side::Lower).map_err(|_| AnalysisError::NoConvergence { order })?;
-        Ok(Self { eigenvalues: ascending.into_iter().rev().map(|value| value / order as f64).collect() })
+        let order = gram.nrows() as f64;
+        let eigenvalues = symmetric_eigenvalues(gram.as_ref())?;
+        Ok(Self { eigenvalues: eigenvalues.into_iter().map(|value| value / order).collect() })
     }
 
     /// A spectrum from eigenvalues in any order.
