@@ -1,9 +1,9 @@
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::eigenvalues::symmetric_eigenvalues;
 use crate::error::finite;
+use crate::{AnalysisError, Result};
 
 /// Which eigengaps of a spectrum are tested (Table 1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
