@@ -1,0 +1,65 @@
+//! A residual network of one's own, with a layer of its own, from gradients to a verdict.
+
+use burn::module::{Module, Param};
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::tanh;
+use burn::tensor::{Device, Tensor};
+use gradspectra::analysis::{KsTest, PowerLawFit, Spectrum};
+use gradspectra::capture::{ExampleFactors, MinibatchIndices};
+use gradspectra::data::{DataRoot, DataSet, LoadOptions, Minibatches, Sampling, Split, load};
+use gradspectra::models::{Classifier, Factors, Initialisation, LabelledInputs, Trace, TracedLayer};
+
+/// y = gain ∘ x.
+#[derive(Module, Debug)]
+struct Gain {
+    gain: Param<Tensor<1>>,
+}
+
+impl TracedLayer<2, 2> for Gain {
+    fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        input * self.gain.val().unsqueeze()
+    }
+
+    fn factors(&self, input: Tensor<2>, delta: Tensor<2>) -> Factors {
+        Factors::Explicit(input * delta)
+    }
+}
+
+#[derive(Module, Debug)]
+struct ResidualMlp {
+    first: Linear,
+    hidden: Linear,
+    gain: Gain,
+    last: Linear,
+}
+
+impl Classifier for ResidualMlp {
+    fn logits(&self, inputs: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
+        let x = tanh(trace.layer("first", &self.first, inputs));
+        let branch = tanh(trace.layer("hidden", &self.hidden, x.clone()));
+        let x = x + trace.layer("gain", &self.gain, branch);
+        trace.layer("last", &self.last, x)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let device = Device::flex().autodiff();
+    let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(&device);
+    let gain = Gain { gain: Param::from_tensor(Tensor::ones([30], &device)) };
+    let model = ResidualMlp { first: linear(784, 30), hidden: linear(30, 30), gain, last: linear(30, 10) };
+    let model = Initialisation::Xavier.apply(model, 1);
+
+    let root = DataRoot::new(None)?;
+    let mnist = load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ())?.examples;
+    let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
+    let indices = Minibatches::seeded(mnist.len(), 10, 1500, Sampling::ShuffledEpochs, 1)?.materialise();
+    let minibatches = MinibatchIndices::new(&indices, 10, mnist.len())?;
+    let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ())?;
+    let gram = factors.ok_or("a layer does not go through the trace")?.gram(minibatches);
+
+    let spectrum = Spectrum::of_gram(&gram.covariance())?;
+    let fit = PowerLawFit::top(spectrum.eigenvalues(), 500)?;
+    let test = KsTest::of(&fit);
+    println!("s = {:.3}, d_ks = {:.4}, d_c = {:.4}, power law: {}", fit.s(), test.d_ks, test.d_c, test.is_power_law());
+    Ok(())
+}
