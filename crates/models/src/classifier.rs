@@ -42,6 +42,11 @@ impl<'a> LabelledInputs<'a> {
         self.labels.is_empty()
     }
 
+    /// The labels.
+    pub fn labels(&self) -> &'a [u32] {
+        self.labels
+    }
+
     /// The number of entries of one input.
     pub fn features(&self) -> usize {
         self.features

@@ -30,4 +30,4 @@ pub use initialisation::Initialisation;
 pub use lenet::{LeNet, LeNetConfig};
 pub use resnet18::{ResNet18, ResNet18Config};
 pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
-pub use training::{EpochReport, Optimiser, Training, TrainingError, train};
+pub use training::{Augmentation, EpochReport, Optimiser, Training, TrainingError, TrainingExamples, train};

@@ -4,7 +4,7 @@ use burn::grad_clipping::GradientClippingConfig;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
-use burn::tensor::Device;
+use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{Classifier, LabelledInputs, Trace, cross_entropy_sum};
@@ -19,6 +19,17 @@ pub enum Optimiser {
     Momentum,
     /// Adam with its default constants; weight decay is added to the gradient, as PyTorch's `Adam` does.
     Adam,
+}
+
+/// How training examples are varied from epoch to epoch (§A.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Augmentation {
+    /// Not at all.
+    #[default]
+    None,
+    /// A random horizontal flip and a random crop after padding by 4.
+    CropAndFlip,
 }
 
 /// A training schedule.
@@ -37,6 +48,9 @@ pub struct Training {
     pub weight_decay: f64,
     /// Shares of the epochs after which the learning rate is divided by 10.
     pub milestones: Vec<f64>,
+    /// How the examples are varied.
+    #[serde(default)]
+    pub augmentation: Augmentation,
 }
 
 impl Training {
@@ -50,6 +64,7 @@ impl Training {
             learning_rate: 0.1,
             weight_decay: 5e-4,
             milestones: vec![0.4, 0.8],
+            augmentation: Augmentation::None,
         }
     }
 
@@ -101,10 +116,36 @@ pub enum TrainingError {
     },
 }
 
+/// What a training takes its examples from.
+pub trait TrainingExamples {
+    /// The number of examples.
+    fn len(&self) -> usize;
+
+    /// Whether there is no example.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The inputs `[indices, features]` and labels `[indices]` of a batch of an epoch counted from 0, on a device;
+    /// batches are taken in order.
+    fn batch(&mut self, epoch: usize, indices: &[u32], device: &Device) -> (Tensor<2>, Tensor<1, Int>);
+}
+
+impl TrainingExamples for LabelledInputs<'_> {
+    fn len(&self) -> usize {
+        LabelledInputs::len(self)
+    }
+
+    fn batch(&mut self, _epoch: usize, indices: &[u32], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
+        self.gather(indices, device)
+    }
+}
+
 /// Trains `model`, which lives on an autodiff device, and returns it trained.
 ///
 /// `order` gives the order of the examples in an epoch counted from 0; the short batch that remains at its end is
-/// used, as PyTorch's loader does. `progress` hears of every epoch and may break off.
+/// used, as PyTorch's loader does. `progress` hears of every epoch and may break off. The schedule's augmentation is
+/// that of `examples`.
 ///
 /// # Errors
 ///
@@ -112,24 +153,25 @@ pub enum TrainingError {
 pub fn train<M: Classifier>(
     mut model: M,
     training: &Training,
-    examples: LabelledInputs,
+    mut examples: impl TrainingExamples,
     device: &Device,
     mut order: impl FnMut(usize) -> Vec<u32>,
     mut progress: impl FnMut(&M, EpochReport) -> ControlFlow<()>,
 ) -> Result<M, TrainingError> {
     let mut optimizer = training.optimizer();
+    let count = examples.len();
     for epoch in 0..training.epochs {
         let learning_rate = training.learning_rate_of(epoch);
         let mut total = 0.0;
         for indices in order(epoch).chunks(training.batch) {
-            let (inputs, labels) = examples.gather(indices, device);
+            let (inputs, labels) = examples.batch(epoch, indices, device);
             let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels);
             let mean = loss.clone() / indices.len() as f64;
             let gradients = GradientsParams::from_grads(mean.backward(), &model);
             total += loss.into_scalar::<f32>() as f64;
             model = optimizer.step(learning_rate, model, gradients);
         }
-        let report = EpochReport { epoch: epoch + 1, loss: total / examples.len() as f64 };
+        let report = EpochReport { epoch: epoch + 1, loss: total / count as f64 };
         if !report.loss.is_finite() {
             return Err(TrainingError::Diverged { epoch: report.epoch, loss: report.loss });
         }

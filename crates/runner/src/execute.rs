@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use burn::tensor::Device;
-use gradspectra_data::{DataRoot, Examples, FileProvenance, LoadOptions, Split, load};
+use gradspectra_data::{DataRoot, Examples, FileProvenance, ImageSet, Normaliser, Split, load, load_images};
 use gradspectra_models::{Classifier, LabelledInputs};
 
 use crate::backend::Backend;
@@ -11,8 +11,8 @@ use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::model::ModelTask;
-use crate::position::{PositionSpec, Positions};
-use crate::progress::Reporter;
+use crate::position::{PositionSpec, Positions, TrainingSource};
+use crate::progress::{Download, Reporter};
 use crate::result::{PositionReport, RowResult};
 use crate::seeds::Purpose;
 use crate::store::Store;
@@ -99,18 +99,26 @@ impl Group<'_> {
 
     fn load(&self, split: Split) -> Result<(Examples, Vec<FileProvenance>)> {
         let position = self.position;
-        let options =
-            LoadOptions { normalisation: position.normalisation, cifar_100_labels: position.cifar_100_labels };
-        let mut progress = |name: &str, done: u64, total: u64| {
-            if done == total {
-                self.options.reporter.line(format!("  downloaded {name}, {total} bytes"));
-            }
-        };
-        let mut loaded = load(position.data_set, split, options, self.data, &mut progress)?;
+        let mut download = Download::new(self.options.reporter);
+        let mut progress = |name: &str, done: u64, total: u64| download.at(name, done, total);
+        let mut loaded = load(position.data_set, split, position.load_options(), self.data, &mut progress)?;
         if split == Split::Train {
             loaded.examples.corrupt_labels(position.labels, Purpose::Labels.seed(self.tasks[0].own_seed()))?;
         }
         Ok((loaded.examples, loaded.files))
+    }
+}
+
+impl TrainingSource for Group<'_> {
+    fn images(&self) -> Result<(ImageSet, Normaliser)> {
+        let position = self.position;
+        let mut silent = |_: &str, _: u64, _: u64| ();
+        let loaded = load_images(position.data_set, Split::Train, position.load_options(), self.data, &mut silent)?;
+        Ok((loaded.images, loaded.normaliser))
+    }
+
+    fn test_examples(&self) -> Result<Examples> {
+        Ok(self.load(Split::Test)?.0)
     }
 }
 
@@ -129,9 +137,8 @@ impl ModelTask for GroupTask<'_> {
         let features = self.examples.shape().iter().product();
         let examples = LabelledInputs::new(self.examples.inputs(), self.examples.labels(), features);
         let positions = Positions { store: group.store, device: group.device, reporter };
-        let test = || Ok(group.load(Split::Test)?.0);
         let (model, position, training) =
-            positions.place(model, group.position, &group.tasks[0].row, examples, test)?;
+            positions.place(model, group.position, &group.tasks[0].row, examples, group)?;
         let mut captured = Captured::new(&model, examples, group.tasks, group.device, reporter);
         captured.timings.training = training;
         let mut failure = None;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use gradspectra_analysis::{AllZeroReading, UndefinedPReading, ZeroReading};
-use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, LoadOptions, Normalisation, Sampling};
-use gradspectra_models::{Initialisation, Optimiser, Training};
+use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, Normalisation, Sampling};
+use gradspectra_models::{Augmentation, Initialisation, Optimiser, Training};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -314,11 +314,6 @@ impl Experiment {
 }
 
 impl Row {
-    /// The readings of the data set.
-    pub fn load_options(&self) -> LoadOptions {
-        LoadOptions { normalisation: self.normalisation, cifar_100_labels: self.cifar_100_labels }
-    }
-
     /// Where the gradients are taken: `Random`, `Pretrain` or `Weights`.
     pub fn position_title(&self) -> &'static str {
         match (&self.weights, &self.training) {
@@ -361,6 +356,11 @@ impl Row {
         }
         if self.training.is_some() && self.weights.is_some() {
             return Err("training and weights are both given; give one".to_owned());
+        }
+        if let Some(Training { augmentation: Augmentation::CropAndFlip, .. }) = self.training
+            && self.data_set == DataSet::Avila
+        {
+            return Err("augmentation is crop-and-flip; Avila has no images: leave it out".to_owned());
         }
         if let Some(Training { epochs: 0, .. } | Training { batch: 0, .. }) = self.training {
             return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
@@ -440,7 +440,7 @@ fn in_one_line(error: &toml::de::Error, text: &str) -> String {
             let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
             format!("line {line}: {message}")
         }
-        _ => message,
+        _ => error.to_string().trim().replace('\n', " "),
     }
 }
 

@@ -5,6 +5,7 @@
 //! `gradspectra` does with them, from an [`Experiment`] to its [`Table`].
 
 mod analyze;
+mod augmented;
 mod backend;
 mod captured;
 pub mod catalogue;

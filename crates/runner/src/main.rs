@@ -160,7 +160,9 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
     let outcome = gradspectra::run(&shortened, &store, &options);
     for experiment in &experiments {
         let table = Table::of(experiment, &options.seeds, &store);
-        table.write(&store)?;
+        if table.rows.iter().any(|row| !row.seeds.is_empty()) {
+            table.write(&store)?;
+        }
         print(&table.format(run.format))?;
     }
     if !run.quiet {

@@ -4,12 +4,16 @@ use std::fs::{self, File};
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, Normalisation, epoch_order};
+use gradspectra_data::{
+    Cifar100Labels, DataSet, Examples, ImageSet, LabelCorruption, LoadOptions, Normalisation, Normaliser, epoch_order,
+};
 use gradspectra_models::{
-    Classifier, Initialisation, LabelledInputs, Training, accuracy, load_checkpoint, save_checkpoint, train,
+    Augmentation, Classifier, Initialisation, LabelledInputs, Training, TrainingExamples, accuracy, load_checkpoint,
+    save_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::augmented::AugmentedImages;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::experiment::Row;
@@ -26,8 +30,8 @@ pub(crate) struct PositionSpec {
     program: &'static str,
     backend: Backend,
     pub(crate) data_set: DataSet,
-    pub(crate) normalisation: Normalisation,
-    pub(crate) cifar_100_labels: Cifar100Labels,
+    normalisation: Normalisation,
+    cifar_100_labels: Cifar100Labels,
     pub(crate) labels: LabelCorruption,
     pub(crate) model: ModelSpec,
     initialisation: Initialisation,
@@ -54,6 +58,11 @@ impl PositionSpec {
         })
     }
 
+    /// The readings of the data set.
+    pub(crate) fn load_options(&self) -> LoadOptions {
+        LoadOptions { normalisation: self.normalisation, cifar_100_labels: self.cifar_100_labels }
+    }
+
     /// The SHA-256 of the specification.
     pub(crate) fn key(&self) -> String {
         files::sha256(&serde_json::to_vec(self).expect("a specification is plain data"))
@@ -69,6 +78,15 @@ struct StoredPosition {
     report: PositionReport,
 }
 
+/// What a training needs beside its examples.
+pub(crate) trait TrainingSource {
+    /// The training images before normalisation, and how to normalise them.
+    fn images(&self) -> Result<(ImageSet, Normaliser)>;
+
+    /// The examples to report the accuracy on.
+    fn test_examples(&self) -> Result<Examples>;
+}
+
 /// Where positions come from.
 pub(crate) struct Positions<'a> {
     pub(crate) store: &'a Store,
@@ -80,14 +98,14 @@ impl Positions<'_> {
     /// `model` with the parameters that `spec`, the position of `row`, asks for, its report, and the seconds of
     /// training.
     ///
-    /// `test` gives the examples to report the accuracy on; it is asked only if there is a training to do.
+    /// `source` is asked for more than the training examples only if there is a training to do.
     pub(crate) fn place<M: Classifier>(
         &self,
         model: M,
         spec: &PositionSpec,
         row: &Row,
-        training_examples: LabelledInputs,
-        test: impl FnOnce() -> Result<gradspectra_data::Examples>,
+        examples: LabelledInputs,
+        source: &impl TrainingSource,
     ) -> Result<(M, PositionReport, f64)> {
         if let Some(weights) = &row.weights {
             let report = PositionReport { weights_sha256: spec.weights_sha256.clone(), ..PositionReport::default() };
@@ -102,10 +120,18 @@ impl Positions<'_> {
             let weights = self.store.position(&key).with_extension("safetensors");
             return Ok((load_checkpoint(model, &weights)?, report, 0.0));
         }
-        let (model, mut report, seconds) = self.train(model, training, spec.seed, training_examples)?;
-        let test = test()?;
-        let examples = LabelledInputs::new(test.inputs(), test.labels(), training_examples.features());
-        report.test_accuracy = Some(accuracy(&model.valid(), examples, &self.device.clone().inner()));
+        let (model, mut report, seconds) = match training.augmentation {
+            Augmentation::None => self.train(model, training, spec.seed, examples)?,
+            Augmentation::CropAndFlip => {
+                let (images, normaliser) = source.images()?;
+                let seed = Purpose::Augmentation.seed(spec.seed);
+                let augmented = AugmentedImages::new(&images, &normaliser, examples.labels(), seed);
+                self.train(model, training, spec.seed, augmented)?
+            }
+        };
+        let test = source.test_examples()?;
+        let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
+        report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner()));
         self.keep(&key, &model, &report)?;
         Ok((model, report, seconds))
     }
@@ -115,12 +141,13 @@ impl Positions<'_> {
         model: M,
         training: &Training,
         seed: u64,
-        examples: LabelledInputs,
+        examples: impl TrainingExamples,
     ) -> Result<(M, PositionReport, f64)> {
         let mut report = PositionReport::default();
         let step = self.reporter.step(format!("training, {} epochs", training.epochs), training.epochs as u64);
         let order_seed = Purpose::Training.seed(seed);
-        let order = |epoch| epoch_order(examples.len(), order_seed, epoch as u64).expect("there are examples");
+        let count = examples.len();
+        let order = |epoch| epoch_order(count, order_seed, epoch as u64).expect("there are examples");
         let model = train(model, training, examples, self.device, order, |_, epoch| {
             report.epochs.push(epoch);
             step.at(epoch.epoch as u64);

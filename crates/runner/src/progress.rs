@@ -87,6 +87,34 @@ impl Step {
     }
 }
 
+/// The downloads of a data set's files, a step each.
+pub(crate) struct Download {
+    reporter: Reporter,
+    current: Option<(String, Step)>,
+}
+
+impl Download {
+    pub(crate) fn new(reporter: Reporter) -> Self {
+        Self { reporter, current: None }
+    }
+
+    /// `done` of `total` bytes of the file `name` have come.
+    pub(crate) fn at(&mut self, name: &str, done: u64, total: u64) {
+        if self.current.as_ref().is_none_or(|(current, _)| current != name) {
+            let step = self.reporter.step(format!("downloading {name}"), total);
+            self.current = Some((name.to_owned(), step));
+        }
+        if let Some((_, step)) = &self.current {
+            step.at(done);
+        }
+        if done == total
+            && let Some((_, step)) = self.current.take()
+        {
+            step.finish();
+        }
+    }
+}
+
 impl Drop for Step {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {

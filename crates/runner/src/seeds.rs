@@ -11,6 +11,8 @@ pub(crate) enum Purpose {
     Labels,
     /// The order of examples in training.
     Training,
+    /// The crops and flips of training images.
+    Augmentation,
     /// The minibatches whose gradients are captured.
     Minibatches,
     /// The entries and parameters that tests draw.

@@ -16,6 +16,7 @@ pub fn program(folder: &Path) -> Command {
 }
 
 /// Runs the program with `arguments` and expects it to succeed.
+#[allow(dead_code, reason = "not every test file expects success")]
 pub fn succeed(folder: &Path, arguments: &[&str]) -> Output {
     let output = program(folder).args(arguments).output().expect("the program starts");
     let errors = String::from_utf8_lossy(&output.stderr);
