@@ -16,8 +16,11 @@
 mod checkpoint;
 mod classifier;
 mod convolution;
+mod extension;
 mod initialisation;
+mod kernels;
 mod lenet;
+mod pooling;
 mod trace;
 mod training;
 
@@ -25,5 +28,6 @@ pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum};
 pub use initialisation::Initialisation;
 pub use lenet::{LeNet, LeNetConfig};
+pub use pooling::pool_relu;
 pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
 pub use training::{EpochReport, Optimiser, Training, TrainingError, train};
