@@ -36,6 +36,14 @@ pub(crate) struct Geometry {
     pub(crate) padding: [[usize; 2]; 2],
 }
 
+/// What unfolding and folding need beside their arguments.
+pub(crate) struct Scratch {
+    /// A padded input, empty where there is no padding.
+    padded: Vec<f32>,
+    /// Where each tap of the kernel meets the padded input first.
+    taps: Vec<usize>,
+}
+
 impl Geometry {
     /// The number of entries of an input.
     pub(crate) fn inputs(&self) -> usize {
@@ -66,13 +74,14 @@ impl Geometry {
         [0, 1].map(|axis| self.padding[axis][0] + self.input[axis + 1] + self.padding[axis][1])
     }
 
-    /// Room for a padded input, empty where there is no padding.
-    pub(crate) fn scratch(&self) -> Vec<f32> {
+    /// Room to unfold and fold in.
+    pub(crate) fn scratch(&self) -> Scratch {
         let [height, width] = self.padded();
-        vec![0.0; if self.is_padded() { self.input[0] * height * width } else { 0 }]
+        let padded = if self.is_padded() { self.input[0] * height * width } else { 0 };
+        Scratch { padded: vec![0.0; padded], taps: self.tap_starts().collect() }
     }
 
-    /// The rows of an input, as ranges in it and in a padded one.
+    /// Where the rows of an input start, in it and in a padded one.
     #[inline(always)]
     fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
         let ([channels, height, width], [padded_height, padded_width]) = (self.input, self.padded());
@@ -88,39 +97,38 @@ impl Geometry {
     /// The patches of an input: row k of `patches`, `pitch` apart, holds what tap k of the kernel meets at every
     /// position.
     #[inline(always)]
-    pub(crate) fn unfold(&self, input: &[f32], scratch: &mut [f32], patches: &mut [f32], pitch: usize) {
+    pub(crate) fn unfold(&self, input: &[f32], scratch: &mut Scratch, patches: &mut [f32], pitch: usize) {
         let width = self.input[2];
         let input = if self.is_padded() {
             for (from, to) in self.rows() {
-                scratch[to..to + width].copy_from_slice(&input[from..from + width]);
+                scratch.padded[to..to + width].copy_from_slice(&input[from..from + width]);
             }
-            &*scratch
+            &scratch.padded
         } else {
             input
         };
-        for (tap, patches) in self.tap_starts().zip(patches.chunks_exact_mut(pitch)) {
+        for (&tap, patches) in scratch.taps.iter().zip(patches.chunks_exact_mut(pitch)) {
             each_row!(self, |W| copy_rows::<W>(patches, &input[tap..], self));
         }
     }
 
     /// The transpose of [`unfold`](Self::unfold): adds what every tap met to where it met it in `input`.
     #[inline(always)]
-    pub(crate) fn fold(&self, patches: &[f32], pitch: usize, scratch: &mut [f32], input: &mut [f32]) {
-        scratch.fill(0.0);
-        let target = if self.is_padded() { &mut *scratch } else { &mut *input };
-        for (tap, patches) in self.tap_starts().zip(patches.chunks_exact(pitch)) {
+    pub(crate) fn fold(&self, patches: &[f32], pitch: usize, scratch: &mut Scratch, input: &mut [f32]) {
+        scratch.padded.fill(0.0);
+        let target = if self.is_padded() { &mut scratch.padded[..] } else { &mut *input };
+        for (&tap, patches) in scratch.taps.iter().zip(patches.chunks_exact(pitch)) {
             each_row!(self, |W| add_rows::<W>(&mut target[tap..], patches, self));
         }
         if self.is_padded() {
             let width = self.input[2];
             for (to, from) in self.rows() {
-                input[to..to + width].copy_from_slice(&scratch[from..from + width]);
+                input[to..to + width].copy_from_slice(&scratch.padded[from..from + width]);
             }
         }
     }
 
     /// Where each tap of the kernel meets the padded input first.
-    #[inline(always)]
     fn tap_starts(&self) -> impl Iterator<Item = usize> {
         let ([height, width], [rows, columns]) = (self.padded(), self.kernel);
         let [down, right] = self.dilation;

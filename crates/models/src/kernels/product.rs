@@ -100,16 +100,17 @@ pub(crate) fn accumulate<S: Simd>(simd: S, left: &[f32], pitch: usize, right: &[
     let mut column = 0;
     while column < width {
         let pair = column + 2 <= width;
-        for rows in balanced(count, if pair { 6 } else { 12 }) {
+        // The compiler loads the numbers of all rows before it uses the first: more rows would spill the sums.
+        for rows in balanced(count, if pair { 4 } else { 8 }) {
             let left = &left[rows.start * pitch..rows.end * pitch];
             let sums = &mut sums[rows.start * width..rows.end * width];
             if pair {
-                for_rows!(rows.len(), 2, [1 2 3 4 5 6], accumulate_tile(simd, left, pitch, right, inner, sums, column));
+                for_rows!(rows.len(), 2, [1 2 3 4], accumulate_tile(simd, left, pitch, right, inner, sums, column));
             } else {
                 for_rows!(
                     rows.len(),
                     1,
-                    [1 2 3 4 5 6 7 8 9 10 11 12],
+                    [1 2 3 4 5 6 7 8],
                     accumulate_tile(simd, left, pitch, right, inner, sums, column)
                 );
             }
