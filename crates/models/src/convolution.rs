@@ -1,20 +1,39 @@
-//! The gradients of 2-D convolutions, example by example, from unfolded patches.
+//! 2-D convolutions and their gradients, example by example, from unfolded patches.
 
+use burn::backend::Dispatch;
+use burn::module::Param;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Slice, Tensor, s};
 
+use crate::extension::{CpuGradients, CpuKernels, on_cpu};
+use crate::kernels::Geometry;
 use crate::trace::{Factors, TracedLayer};
+
+/// Kernels of more entries go to Burn's own convolution: ours keep a chunk's weight gradient in cache.
+const MOST_WEIGHTS: usize = 1 << 16;
 
 impl TracedLayer<4, 4> for Conv2d {
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        Conv2d::forward(self, input)
+        let Some(geometry) = geometry(self, &input) else {
+            return Conv2d::forward(self, input);
+        };
+        let no_bias = || Tensor::zeros([geometry.output[0]], &input.device());
+        let bias = self.bias.as_ref().map_or_else(no_bias, Param::val).into_dispatch();
+        let [input, weight] = [input, self.weight.val()].map(Tensor::into_dispatch);
+        Tensor::from_dispatch(<Dispatch as CpuKernels>::convolve(input, weight, bias, geometry))
     }
 
     /// The weight's gradient of an example is δ `[out, positions]` times its patches `[positions, in × kernel]`;
     /// the bias's is δ summed over the positions.
     fn factors(&self, input: Tensor<4>, delta: Tensor<4>) -> Factors {
         assert_eq!(self.groups, 1, "grouped convolutions have no factors yet");
+        if let Some(geometry) = geometry(self, &input) {
+            let [input, delta] = [input, delta].map(Tensor::into_dispatch);
+            let bias = self.bias.is_some();
+            let gradients = <Dispatch as CpuGradients>::example_gradients(input, delta, geometry, bias);
+            return Factors::Explicit(Tensor::from_dispatch(gradients));
+        }
         let [examples, out, height, width] = delta.dims();
         let delta = delta.reshape([examples, out, height * width]);
         let patches = unfold(self, input, [height, width]);
@@ -24,6 +43,35 @@ impl TracedLayer<4, 4> for Conv2d {
             None => weight,
         })
     }
+}
+
+/// The sizes of a convolution that the CPU's kernels take, none where Burn's own is to compute it.
+fn geometry(layer: &Conv2d, input: &Tensor<4>) -> Option<Geometry> {
+    let [out, channels, ..] = layer.weight.dims();
+    let [_, input_channels, height, width] = input.dims();
+    let taps = channels * layer.kernel_size[0] * layer.kernel_size[1];
+    if layer.groups != 1 || input_channels != channels || out * taps > MOST_WEIGHTS || !on_cpu(input) {
+        return None;
+    }
+    let reach = [0, 1].map(|axis| layer.dilation[axis] * (layer.kernel_size[axis] - 1) + 1);
+    let padding = match layer.padding {
+        PaddingConfig2d::Valid => [[0; 2]; 2],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [[top, bottom], [left, right]],
+        PaddingConfig2d::Same => return None,
+    };
+    let size = [0, 1].map(|axis| {
+        let padded = [height, width][axis] + padding[axis][0] + padding[axis][1];
+        padded.checked_sub(reach[axis]).map(|rest| rest / layer.stride[axis] + 1)
+    });
+    let [Some(rows), Some(columns)] = size else { return None };
+    Some(Geometry {
+        input: [channels, height, width],
+        output: [out, rows, columns],
+        kernel: layer.kernel_size,
+        stride: layer.stride,
+        dilation: layer.dilation,
+        padding,
+    })
 }
 
 /// The patches under the kernel of `layer`, `[examples, in × kernel, positions]`, in the order of its weight.

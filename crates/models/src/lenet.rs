@@ -1,12 +1,11 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use crate::{Classifier, Trace};
+use crate::{Classifier, Trace, pool_relu};
 
 /// Configuration of [`LeNet`].
 #[derive(Config, Debug)]
@@ -46,7 +45,6 @@ impl LeNetConfig {
             fc1: LinearConfig::new(16 * last * last, 120).init(device),
             fc2: LinearConfig::new(120, 84).init(device),
             fc3: LinearConfig::new(84, self.classes).init(device),
-            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
             image: self.image,
         }
     }
@@ -61,7 +59,6 @@ pub struct LeNet {
     fc1: Linear,
     fc2: Linear,
     fc3: Linear,
-    pool: MaxPool2d,
     #[module(skip)]
     image: [usize; 3],
 }
@@ -71,8 +68,8 @@ impl Classifier for LeNet {
         let [examples, _] = inputs.dims();
         let [channels, height, width] = self.image;
         let x = inputs.reshape([examples, channels, height, width]);
-        let x = self.pool.forward(relu(trace.layer("conv1", &self.conv1, x)));
-        let x = self.pool.forward(relu(trace.layer("conv2", &self.conv2, x)));
+        let x = pool_relu(trace.layer("conv1", &self.conv1, x));
+        let x = pool_relu(trace.layer("conv2", &self.conv2, x));
         let x = relu(trace.layer("fc1", &self.fc1, x.flatten(1, 3)));
         let x = relu(trace.layer("fc2", &self.fc2, x));
         trace.layer("fc3", &self.fc3, x)

@@ -1,8 +1,11 @@
 use std::any::type_name;
 
+use burn::backend::Dispatch;
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Gradients, Tensor};
+
+use crate::extension::{CpuKernels, on_cpu};
 
 /// A parametric layer whose per-example gradients follow from its input and the loss's derivative at its output.
 ///
@@ -98,8 +101,7 @@ impl Trace {
             return layer.forward(input);
         };
         let output = layer.forward(input.clone());
-        let probe = Tensor::zeros(output.dims(), &output.device()).require_grad();
-        let traced = output + probe.clone();
+        let (traced, probe) = observe(output);
         let layer = layer.clone();
         let resolve = move |gradients: &mut Gradients| {
             let delta = probe
@@ -116,6 +118,17 @@ impl Trace {
         let records = self.records.unwrap_or_default();
         records.into_iter().map(|(path, resolve)| LayerFactors { path, factors: resolve(&mut gradients) }).collect()
     }
+}
+
+/// A layer's output and a probe whose gradient is the loss's derivative there.
+fn observe<const O: usize>(output: Tensor<O>) -> (Tensor<O>, Tensor<O>) {
+    if !on_cpu(&output) {
+        let probe = Tensor::zeros(output.dims(), &output.device()).require_grad();
+        return (output + probe.clone(), probe);
+    }
+    let probe = Tensor::zeros([1; O], &output.device()).require_grad();
+    let traced = <Dispatch as CpuKernels>::observe(output.into_dispatch(), probe.clone().into_dispatch());
+    (Tensor::from_dispatch(traced), probe)
 }
 
 impl TracedLayer<2, 2> for Linear {
