@@ -14,7 +14,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Runs every test of the workspace
+    /// Runs every test and example of the workspace
     Test,
     /// Checks the formatting, lints and documentation
     Lint,
@@ -30,6 +30,14 @@ enum Task {
     /// Lists the paper's tables and their rows
     #[command(disable_help_flag = true)]
     List(Forwarded),
+    /// Analyses a gradient matrix from any framework
+    #[command(disable_help_flag = true)]
+    Analyze(Forwarded),
+    /// Fits a power law to the values in a file
+    #[command(disable_help_flag = true)]
+    Fit(Forwarded),
+    /// Runs the benchmarks of analysis and models
+    Bench,
 }
 
 /// Arguments of the program `gradspectra`.
@@ -41,17 +49,28 @@ struct Forwarded {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
-        Task::Test => cargo(&["test", "--release", "--workspace"], &[]).map(|()| ExitCode::SUCCESS),
+        Task::Test => test().map(|()| ExitCode::SUCCESS),
         Task::Lint => lint().map(|()| ExitCode::SUCCESS),
         Task::Reproduce(forwarded) => gradspectra("reproduce", &forwarded.arguments),
         Task::Run(forwarded) => gradspectra("run", &forwarded.arguments),
         Task::Plan(forwarded) => gradspectra("plan", &forwarded.arguments),
         Task::List(forwarded) => gradspectra("list", &forwarded.arguments),
+        Task::Analyze(forwarded) => gradspectra("analyze", &forwarded.arguments),
+        Task::Fit(forwarded) => gradspectra("fit", &forwarded.arguments),
+        Task::Bench => cargo(&["bench", "--workspace"], &[]).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+fn test() -> anyhow::Result<()> {
+    cargo(&["test", "--release", "--workspace"], &[])?;
+    for example in ["own_model", "own_dataset", "bring_gradients"] {
+        cargo(&["run", "--release", "--package", "gradspectra", "--example", example], &[])?;
+    }
+    Ok(())
 }
 
 fn lint() -> anyhow::Result<()> {

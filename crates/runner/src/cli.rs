@@ -131,13 +131,13 @@ pub enum ReportFormat {
 
 #[derive(Debug, Args)]
 pub struct Selection {
-    /// The paper's Table N
-    #[arg(long, value_name = "N")]
-    pub table: Option<u32>,
+    /// The paper's Table N, or several
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub table: Vec<u32>,
     /// The paper's Figure N
-    #[arg(long, value_name = "N", conflicts_with = "table")]
+    #[arg(long, value_name = "N")]
     pub figure: Option<u32>,
-    /// All tables and the figure
+    /// All tables, the figure and Avila
     #[arg(long, conflicts_with_all = ["table", "figure"])]
     pub all: bool,
     /// Only these rows, by their ids

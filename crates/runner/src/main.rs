@@ -102,12 +102,16 @@ fn own(file: &Path, rows: &[String]) -> anyhow::Result<Experiment> {
 }
 
 fn selected(selection: &Selection) -> anyhow::Result<Vec<Experiment>> {
-    let names: Vec<String> = match (selection.table, selection.figure, selection.all) {
-        (Some(table), ..) => vec![format!("table-{table}")],
-        (_, Some(figure), _) => vec![format!("figure-{figure}")],
-        (.., true) => catalogue::names().map(str::to_owned).collect(),
-        _ => bail!("no table is named; give --table N, --figure N or --all"),
+    let names: Vec<String> = match selection.all {
+        true => catalogue::names().map(str::to_owned).collect(),
+        false => {
+            let tables = selection.table.iter().map(|table| format!("table-{table}"));
+            tables.chain(selection.figure.map(|figure| format!("figure-{figure}"))).collect()
+        }
     };
+    if names.is_empty() {
+        bail!("no table is named; give --table N, --figure N or --all");
+    }
     let mut experiments = names.iter().map(|name| catalogue::experiment(name)).collect::<Result<Vec<_>, _>>()?;
     if !selection.rows.is_empty() {
         for experiment in &mut experiments {
