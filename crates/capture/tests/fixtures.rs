@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use gradspectra_analysis::{KsTest, PowerLawFit, Spectrum};
-use gradspectra_capture::{ExampleFactors, GradientHistory, Gram, MinibatchIndices, direct_history};
-use gradspectra_data::{DataRoot, DataSet, Examples, LoadOptions, Split, load};
+use gradspectra_capture::{ExampleFactors, GradientHistory, Gram, GramBuilder, MinibatchIndices, direct_history};
+use gradspectra_data::{DataRoot, DataSet, Examples, LoadOptions, Minibatches, Sampling, Split, load};
 use gradspectra_models::{
-    BatchNormPlacement, Classifier, FcnConfig, LabelledInputs, LeNet, LeNetConfig, load_checkpoint,
+    BatchNormPlacement, Classifier, FcnConfig, Initialisation, LabelledInputs, LeNet, LeNetConfig, load_checkpoint,
 };
 use serde_json::Value;
 
@@ -43,11 +43,9 @@ impl<M: Classifier> Case<M> {
         let case: Value = serde_json::from_slice(&std::fs::read(folder.join("case.json")).unwrap()).unwrap();
         let device = Device::flex().autodiff();
         let model = load_checkpoint(init(&device), &folder.join("weights.safetensors")).unwrap();
-        let root = DataRoot::new(Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"))).unwrap();
-        let loaded = load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap();
         let indices = npy::<i64>(&folder.join("minibatches.npy")).into_iter().map(|index| index as u32).collect();
         let batch = case["B"].as_u64().unwrap() as usize;
-        Self { folder, case, model, examples: loaded.examples, indices, batch }
+        Self { folder, case, model, examples: mnist(), indices, batch }
     }
 
     fn examples(&self) -> LabelledInputs<'_> {
@@ -84,6 +82,11 @@ impl<M: Classifier> Case<M> {
             assert!((d_ks - expected["ks_two_sided"].as_f64().unwrap()).abs() < SPECTRUM, "{kind}: d_ks = {d_ks}");
         }
     }
+}
+
+fn mnist() -> Examples {
+    let root = DataRoot::Given(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"));
+    load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
 }
 
 fn npy<T: npyz::Deserialize>(path: &Path) -> Vec<T> {
@@ -125,6 +128,78 @@ fn both_ways_agree() {
         let difference = (direct.gradients() - factored.gradients()).norm_l2();
         assert!(f64::from(difference) < BOTH_WAYS * f64::from(direct.gradients().norm_l2()), "{name}: {difference}");
     }
+}
+
+#[test]
+fn both_ways_agree_on_every_model_without_batch_statistics() {
+    let device = Device::flex().autodiff();
+    let mnist = mnist();
+    let image_free = FcnConfig::new(784).with_batch_norm(BatchNormPlacement::None);
+    for batch in [1, 7, 300] {
+        assert_both_ways_agree(LeNetConfig::mnist().with_padded(true).init(&device), &mnist, batch);
+        assert_both_ways_agree(image_free.clone().with_hidden_layers(2).init(&device), &mnist, batch);
+        assert_both_ways_agree(FcnConfig::lnn(784).init(&device), &mnist, batch);
+    }
+}
+
+fn assert_both_ways_agree<M: Classifier>(model: M, mnist: &Examples, batch: usize) {
+    let device = Device::flex().autodiff();
+    let model = Initialisation::Uniform.apply(model, 5);
+    let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
+    let indices = Minibatches::seeded(mnist.len(), batch, 6, Sampling::ShuffledEpochs, 3).unwrap().materialise();
+    let minibatches = MinibatchIndices::new(&indices, batch, mnist.len()).unwrap();
+    let direct = direct_history(&model, examples, minibatches, &device, |_| ()).unwrap();
+    let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ()).unwrap();
+    let factors = factors.expect("every layer goes through the trace");
+    let factored = factors.history(minibatches);
+    let difference = f64::from((direct.gradients() - factored.gradients()).norm_l2());
+    assert!(difference < BOTH_WAYS * f64::from(direct.gradients().norm_l2()), "B = {batch}: {difference}");
+    let (gram, dense) = (factors.gram(minibatches).second_moment(), direct.gram().second_moment());
+    for t in 0..minibatches.iterations() {
+        assert!((gram[(t, t)] / dense[(t, t)] - 1.0).abs() < BOTH_WAYS, "B = {batch}, norm {t}");
+    }
+}
+
+/// G's spectra from products in f32, block by block, against all in f64.
+fn assert_f32_suffices(gradients: &faer::Mat<f32>, k: usize) {
+    let (parameters, iterations) = gradients.shape();
+    let mut single = GramBuilder::new(iterations);
+    for start in (0..parameters).step_by(100) {
+        single.add(gradients.subrows(start, 100.min(parameters - start)).to_owned());
+    }
+    let mut double = GramBuilder::new(iterations);
+    double.add_f64(faer::Mat::from_fn(parameters, iterations, |row, t| f64::from(gradients[(row, t)])));
+    let (single, double) = (single.finish(), double.finish());
+    for (single, double) in
+        [(single.covariance(), double.covariance()), (single.second_moment(), double.second_moment())]
+    {
+        let (single, double) = (Spectrum::of_gram(&single).unwrap(), Spectrum::of_gram(&double).unwrap());
+        assert_relative("eigenvalue", &single.eigenvalues()[..k], &double.eigenvalues()[..k], SPECTRUM);
+    }
+}
+
+#[test]
+fn a_mean_a_thousand_times_the_noise_does_not_drown_the_spectrum() {
+    const ITERATIONS: usize = 40;
+    let noise = |row: usize, t: usize| {
+        let hash = (row as u64 * 1_000_003 + t as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        (hash as f64 / f64::from(1 << 24) - 0.5) * 10f64.powf(-1.5 * t as f64 / ITERATIONS as f64)
+    };
+    let entry = |row: usize, t: usize| (1e3 * ((row as f64).cos() + 2.0) + noise(row, t)) as f32;
+    assert_f32_suffices(&faer::Mat::from_fn(300, ITERATIONS, entry), ITERATIONS - 1);
+}
+
+#[test]
+fn large_minibatches_are_as_exact_as_small_ones() {
+    let device = Device::flex().autodiff();
+    let mnist = mnist();
+    let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 5);
+    let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
+    let indices = Minibatches::seeded(mnist.len(), 10_000, 200, Sampling::ShuffledEpochs, 3).unwrap().materialise();
+    let minibatches = MinibatchIndices::new(&indices, 10_000, mnist.len()).unwrap();
+    let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ()).unwrap();
+    let history = factors.expect("LeNet goes through the trace").history(minibatches);
+    assert_f32_suffices(history.gradients(), 100);
 }
 
 #[test]

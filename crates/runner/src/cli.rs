@@ -105,6 +105,9 @@ pub enum Command {
         /// K, how many of the largest values are fitted; all without it, 1000 at most
         #[arg(long, value_name = "K")]
         top: Option<usize>,
+        /// Chooses lambda_min, and with it K, by the smallest KS distance
+        #[arg(long, conflicts_with = "top")]
+        scan: bool,
         /// The seed of the Monte-Carlo replicas
         #[arg(long, default_value_t = 1, value_name = "S")]
         seed: u64,
@@ -174,6 +177,9 @@ pub struct Run {
     /// Computes rows anew that are done
     #[arg(long)]
     pub fresh: bool,
+    /// Trains for hours on the CPU where a row asks for it (ResNet18)
+    #[arg(long)]
+    pub long: bool,
     /// The folder of the data sets; searched for without it
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

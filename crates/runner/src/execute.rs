@@ -11,6 +11,7 @@ use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::model::ModelTask;
+use crate::plan::check_patience;
 use crate::position::{PositionSpec, Positions, TrainingSource};
 use crate::progress::{Download, Reporter};
 use crate::result::{PositionReport, RowResult};
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub data_dir: Option<PathBuf>,
     /// Computes rows anew that are done.
     pub fresh: bool,
+    /// Trains for hours on the CPU.
+    pub long: bool,
     /// Tells the progress.
     pub reporter: Reporter,
 }
@@ -55,6 +58,12 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
             });
         }
         let Some(first) = group.first() else { continue };
+        if let Some(refusal) = check_patience(&first.row, options.backend).err().filter(|_| !options.long) {
+            let refusal = in_row(first, refusal);
+            options.reporter.line(format!("{}: {refusal}", name(first)));
+            failure = failure.or(Some(refusal));
+            continue;
+        }
         let outcome = Group { tasks: &group, position: &first.position, device: &device, data: &data, store, options };
         if let Err(error) = outcome.run() {
             failure = failure.or(Some(in_row(first, error)));

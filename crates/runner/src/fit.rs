@@ -2,20 +2,37 @@
 
 use std::path::Path;
 
+use gradspectra_analysis::XMinScan;
+
 use crate::error::Result;
 use crate::npy;
 use crate::power_law::PowerLawReport;
 
-/// K where the user names none: as many values as there are, 1000 at most.
-const DEFAULT_TOP: usize = 1000;
+/// How K, the number of values that are fitted, is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Top {
+    /// As many values as there are, 1000 at most.
+    #[default]
+    Default,
+    /// This many.
+    Given(usize),
+    /// As many as give the smallest KS distance ([Clauset, Shalizi and Newman](https://doi.org/10.1137/070710111) 2009,
+    /// §3.3). The Monte-Carlo p-value takes K for fixed.
+    Scanned,
+}
 
-/// Fits and tests a power law through the `top` largest values of the `.npy` at `path`, of float32 or float64 in any
-/// shape.
+/// Fits and tests a power law through the largest values of the `.npy` at `path`, of float32 or float64 in any shape.
 ///
 /// # Errors
 ///
 /// The file is not such an array, or its values are unfit.
-pub fn fit_file(path: &Path, top: Option<usize>, seed: u64) -> Result<PowerLawReport> {
+pub fn fit_file(path: &Path, top: Top, seed: u64) -> Result<PowerLawReport> {
+    const DEFAULT: usize = 1000;
     let values = npy::values(path)?;
-    PowerLawReport::of(&values, top.unwrap_or(DEFAULT_TOP.min(values.len())), seed)
+    let top = match top {
+        Top::Default => DEFAULT.min(values.len()),
+        Top::Given(top) => top,
+        Top::Scanned => XMinScan::of(&values)?.chosen().k(),
+    };
+    PowerLawReport::of(&values, top, seed)
 }

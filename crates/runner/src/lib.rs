@@ -39,7 +39,7 @@ pub use backend::Backend;
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
 pub use experiment::{Analysis, Axis, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
-pub use fit::fit_file;
+pub use fit::{Top, fit_file};
 pub use interrupt::end_on_signals;
 pub use matrix_file::Orientation;
 pub use model::ModelSpec;

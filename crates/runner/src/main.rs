@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{CommandFactory, Parser};
 use gradspectra::{
-    AnalyzeOptions, Experiment, Reporter, RunOptions, Store, Table, Verbosity, analyze, catalogue, fit_file, plan,
+    AnalyzeOptions, Experiment, Reporter, RunOptions, Store, Table, Top, Verbosity, analyze, catalogue, fit_file, plan,
 };
 
 use cli::{Cli, Command, ReportFormat, Run, Selection};
@@ -64,8 +64,13 @@ fn execute(command: Command) -> anyhow::Result<()> {
                 ReportFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
             })
         }
-        Command::Fit { file, top, seed, format } => {
-            let fit = fit_file(&file, top, seed)?;
+        Command::Fit { file, top, scan, seed, format } => {
+            let choice = match (top, scan) {
+                (_, true) => Top::Scanned,
+                (Some(top), _) => Top::Given(top),
+                (None, _) => Top::Default,
+            };
+            let fit = fit_file(&file, choice, seed)?;
             print(&match format {
                 ReportFormat::Text => fit.to_string(),
                 ReportFormat::Json => serde_json::to_string_pretty(&fit)? + "\n",
@@ -159,6 +164,7 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
         backend: run.backend,
         data_dir: run.data_dir.clone(),
         fresh: run.fresh,
+        long: run.long,
         reporter,
     };
     let outcome = gradspectra::run(&shortened, &store, &options);

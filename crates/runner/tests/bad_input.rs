@@ -52,6 +52,29 @@ fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
+/// A network without BatchNorm, two neurons wide, with weights of its own.
+fn bare_weights() -> Vec<u8> {
+    let text = ROW.replace("'fcn'", "'fcn', width = 2, batch-norm = 'none'");
+    text.replace("iterations", "weights = 'w.safetensors'\niterations").into_bytes()
+}
+
+/// Weights that are finite and give logits that are not.
+fn enormous() -> Vec<u8> {
+    let mut end = 0;
+    let mut tensor = |name: &str, shape: &[usize]| {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>();
+        format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{start},{end}]}}")
+    };
+    let tensors = [
+        tensor("fc1.bias", &[2]),
+        tensor("fc1.weight", &[2, 10]),
+        tensor("fc2.bias", &[12]),
+        tensor("fc2.weight", &[12, 2]),
+    ];
+    safetensors(&format!("{{{}}}", tensors.join(",")), &3e38_f32.to_le_bytes().repeat(end / 4))
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -131,6 +154,7 @@ fn cases() -> Vec<Case<'static>> {
         ("run x.toml", given(safetensors(fc1, &[0; 4])), "w.safetensors: "),
         ("run x.toml", given(safetensors(fc1, &[0; 16])), "w.safetensors: "),
         ("run x.toml", given(safetensors("{}", &[])), "has no tensor fc1"),
+        ("run x.toml", vec![("x.toml", bare_weights()), ("w.safetensors", enormous())], "is not finite"),
         ("run x.toml", drawn(b"not numpy".to_vec()), "y.npy: "),
         ("run x.toml", drawn(indices(&[0, 1, 20_000])), "y.npy: index 20000; expected 0 to 10429"),
         ("run x.toml", drawn(indices(&[0, -1])), "y.npy: index -1"),
