@@ -294,21 +294,26 @@ impl Experiment {
         Ok(())
     }
 
-    /// Keeps the rows that are named.
+    /// Keeps the rows of `experiments` that are named, and the experiments that have one.
     ///
     /// # Errors
     ///
     /// A name that is no row's id.
-    pub fn select(&mut self, ids: &[String]) -> Result<()> {
-        if let Some(unknown) = ids.iter().find(|id| self.rows.iter().all(|row| row.id != **id)) {
-            let known: Vec<_> = self.rows.iter().map(|row| row.id.as_str()).collect();
+    pub fn select(experiments: &mut Vec<Self>, ids: &[String]) -> Result<()> {
+        let rows = || experiments.iter().flat_map(|experiment| &experiment.rows);
+        if let Some(unknown) = ids.iter().find(|id| rows().all(|row| row.id != **id)) {
+            let known: Vec<_> = rows().map(|row| row.id.as_str()).collect();
+            let names: Vec<_> = experiments.iter().map(|experiment| experiment.name.as_str()).collect();
             return Err(Error::NoSuchRow {
                 row: unknown.clone(),
-                experiment: self.name.clone(),
+                experiment: names.join(", "),
                 known: known.join(", "),
             });
         }
-        self.rows.retain(|row| ids.contains(&row.id));
+        for experiment in experiments.iter_mut() {
+            experiment.rows.retain(|row| ids.contains(&row.id));
+        }
+        experiments.retain(|experiment| !experiment.rows.is_empty());
         Ok(())
     }
 }

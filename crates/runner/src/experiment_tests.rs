@@ -70,10 +70,15 @@ fn unfit_rows_are_refused_by_name_and_value() {
 }
 
 #[test]
-fn a_row_that_is_not_there_cannot_be_selected() {
-    let mut experiment = parse(&row("")).expect("valid");
-    let error = experiment.select(&["b".to_owned()]).expect_err("no such row").to_string();
-    assert!(error.contains("no row b") && error.contains("its rows are a"), "{error}");
-    experiment.select(&["a".to_owned()]).expect("it is there");
-    assert_eq!(experiment.rows.len(), 1);
+fn rows_are_selected_from_any_of_several_experiments() {
+    let all = vec![parse(&row("[[row]]\nid = 'b'")).expect("valid"), parse(&row("")).expect("valid")];
+    let ids = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let error = Experiment::select(&mut all.clone(), &ids(&["c"])).expect_err("no such row").to_string();
+    assert!(error.contains("no row c") && error.contains("its rows are a, b, a"), "{error}");
+    let mut both = all.clone();
+    Experiment::select(&mut both, &ids(&["a"])).expect("it is there");
+    assert_eq!(both.iter().map(|experiment| experiment.rows.len()).collect::<Vec<_>>(), [1, 1]);
+    let mut one = all;
+    Experiment::select(&mut one, &ids(&["b"])).expect("it is there");
+    assert_eq!(one.len(), 1);
 }

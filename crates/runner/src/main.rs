@@ -3,7 +3,7 @@
 mod cli;
 
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -42,10 +42,10 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Reproduce { selection, run } => reproduce(selected(&selection)?, &run),
-        Command::Run { file, rows, run } => reproduce(vec![own(&file, &rows)?], &run),
+        Command::Run { file, rows, run } => reproduce(chosen(vec![Experiment::read(&file)?], &rows)?, &run),
         Command::Plan { selection, file, run } => {
             let experiments = match file {
-                Some(file) => vec![own(&file, &selection.rows)?],
+                Some(file) => chosen(vec![Experiment::read(&file)?], &selection.rows)?,
                 None => selected(&selection)?,
             };
             let experiments = shortened(experiments, &run)?;
@@ -98,12 +98,11 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
-fn own(file: &Path, rows: &[String]) -> anyhow::Result<Experiment> {
-    let mut experiment = Experiment::read(file)?;
+fn chosen(mut experiments: Vec<Experiment>, rows: &[String]) -> anyhow::Result<Vec<Experiment>> {
     if !rows.is_empty() {
-        experiment.select(rows)?;
+        Experiment::select(&mut experiments, rows)?;
     }
-    Ok(experiment)
+    Ok(experiments)
 }
 
 fn selected(selection: &Selection) -> anyhow::Result<Vec<Experiment>> {
@@ -117,13 +116,8 @@ fn selected(selection: &Selection) -> anyhow::Result<Vec<Experiment>> {
     if names.is_empty() {
         bail!("no table is named; give --table N, --figure N or --all");
     }
-    let mut experiments = names.iter().map(|name| catalogue::experiment(name)).collect::<Result<Vec<_>, _>>()?;
-    if !selection.rows.is_empty() {
-        for experiment in &mut experiments {
-            experiment.select(&selection.rows)?;
-        }
-    }
-    Ok(experiments)
+    let experiments = names.iter().map(|name| catalogue::experiment(name)).collect::<Result<Vec<_>, _>>()?;
+    chosen(experiments, &selection.rows)
 }
 
 fn seeds(run: &Run) -> Vec<u64> {

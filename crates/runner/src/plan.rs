@@ -26,7 +26,7 @@ pub struct MemoryEstimate {
 }
 
 /// What the program takes apart from a row's arrays: code, the pass's activations, buffers of threads.
-const BASE: u64 = 350 << 20;
+const BASE: u64 = 64 << 20;
 
 impl MemoryEstimate {
     /// The estimate for `row`.
