@@ -38,9 +38,9 @@ impl Backend {
         match self {
             Self::Flex => Ok(Device::flex()),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(Default::default())),
+            Self::Wgpu => self.probed(|| Device::wgpu(Default::default())),
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(0)),
+            Self::Cuda => self.probed(|| Device::cuda(0)),
             #[allow(unreachable_patterns, reason = "every backend is built in with all features")]
             _ => Err(Error::Setting {
                 name: "--backend",
@@ -48,5 +48,23 @@ impl Backend {
                 mend: format!("build it in: cargo xtask adds `--features {}` for you", self.name()),
             }),
         }
+    }
+
+    /// The device, if a tensor can be made on it; Burn panics where there is no driver.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    fn probed(self, device: fn() -> Device) -> Result<Device> {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| ()));
+        let probed = std::panic::catch_unwind(|| {
+            let device = device();
+            burn::tensor::Tensor::<1>::ones([1], &device).into_data();
+            device
+        });
+        std::panic::set_hook(hook);
+        probed.map_err(|_| Error::Setting {
+            name: "--backend",
+            found: self.name().to_owned(),
+            mend: "no device answers: install its driver, or use --backend flex".to_owned(),
+        })
     }
 }
