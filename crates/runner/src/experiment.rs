@@ -1,11 +1,13 @@
 //! What to run: experiment files and their rows.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod check;
+mod parse;
+
+use std::path::PathBuf;
 
 use gradspectra_analysis::{AllZeroReading, UndefinedPReading, ZeroReading};
 use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, Normalisation, Sampling};
-use gradspectra_models::{Augmentation, Initialisation, Optimiser, Training};
+use gradspectra_models::{Initialisation, Optimiser, Training};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -216,84 +218,7 @@ fn five_thousand() -> usize {
     5000
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct ExperimentFile {
-    title: String,
-    #[serde(default)]
-    caption: String,
-    #[serde(default)]
-    trainings: BTreeMap<String, toml::Table>,
-    #[serde(default)]
-    defaults: toml::Table,
-    #[serde(rename = "row")]
-    rows: Vec<toml::Table>,
-}
-
 impl Experiment {
-    /// Reads the experiment file at `path`; the files that its rows name are taken relative to its folder.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read, is not TOML, has an unknown key, or a value is out of range.
-    pub fn read(path: &Path) -> Result<Self> {
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
-        let mut experiment = Self::parse(&name, &text, path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for row in &mut experiment.rows {
-            for file in [&mut row.weights, &mut row.minibatches].into_iter().flatten() {
-                *file = folder.join(&*file);
-            }
-        }
-        Ok(experiment)
-    }
-
-    /// Parses the text of an experiment file; `source` names it in errors.
-    ///
-    /// # Errors
-    ///
-    /// As [`read`](Self::read).
-    pub fn parse(name: &str, text: &str, source: &Path) -> Result<Self> {
-        let refuse = |reason: String| Error::Experiment { path: source.to_owned(), reason };
-        let file: ExperimentFile = toml::from_str(text).map_err(|error| refuse(in_one_line(&error, text)))?;
-        let mut ids = BTreeSet::new();
-        let mut rows = Vec::with_capacity(file.rows.len());
-        for (index, table) in file.rows.into_iter().enumerate() {
-            let label = match table.get("id").and_then(toml::Value::as_str) {
-                Some(id) => format!("row {id}"),
-                None => format!("row {}", index + 1),
-            };
-            let refuse = |reason: String| refuse(format!("{label}: {reason}"));
-            let table = name_training(merged(file.defaults.clone(), table), &file.trainings).map_err(refuse)?;
-            let row: Row = table.try_into().map_err(|error: toml::de::Error| refuse(in_one_line(&error, "")))?;
-            row.check().map_err(refuse)?;
-            if !ids.insert(row.id.clone()) {
-                return Err(refuse("two rows have this id; give each its own".to_owned()));
-            }
-            rows.push(row);
-        }
-        if rows.is_empty() {
-            return Err(refuse("has no row; write at least one [[row]]".to_owned()));
-        }
-        Ok(Self { name: name.to_owned(), title: file.title, caption: file.caption, rows })
-    }
-
-    /// Refuses rows whose values do not fit each other.
-    ///
-    /// # Errors
-    ///
-    /// The first such row.
-    pub fn check(&self) -> Result<()> {
-        for row in &self.rows {
-            row.check().map_err(|reason| Error::Experiment {
-                path: format!("{}.toml", self.name).into(),
-                reason: format!("row {}: {reason}", row.id),
-            })?;
-        }
-        Ok(())
-    }
-
     /// Keeps the rows of `experiments` that are named, and the experiments that have one.
     ///
     /// # Errors
@@ -340,112 +265,6 @@ impl Row {
         if let Some(training) = &mut self.training {
             training.epochs = training.epochs.min(epochs);
         }
-    }
-
-    /// Refuses values that fit no run, with the value, what is expected and the mend.
-    fn check(&self) -> std::result::Result<(), String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-        if self.id.is_empty() || self.id.starts_with('.') || !self.id.chars().all(plain) {
-            return Err(format!("id is {:?}; use letters, digits, - and . only", self.id));
-        }
-        if self.batch_size == 0 {
-            return Err("batch-size is 0; it must be at least 1".to_owned());
-        }
-        if self.iterations < 2 {
-            return Err(format!("iterations is {}; it must be at least 2", self.iterations));
-        }
-        if let Some(threshold) = self.gradient_clipping
-            && (!threshold.is_finite() || threshold <= 0.0)
-        {
-            return Err(format!("gradient-clipping is {threshold}; it must be a positive number"));
-        }
-        if self.training.is_some() && self.weights.is_some() {
-            return Err("training and weights are both given; give one".to_owned());
-        }
-        if let Some(Training { augmentation: Augmentation::CropAndFlip, .. }) = self.training
-            && self.data_set == DataSet::Avila
-        {
-            return Err("augmentation is crop-and-flip; Avila has no images: leave it out".to_owned());
-        }
-        if let Some(Training { epochs: 0, .. } | Training { batch: 0, .. }) = self.training {
-            return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
-        }
-        if let Vectors::Updates { weight_decay, .. } = self.vectors {
-            if !weight_decay.is_finite() || weight_decay < 0.0 {
-                return Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on"));
-            }
-            if self.gradient_clipping.is_some() {
-                return Err("gradient-clipping is given with updates; leave one out".to_owned());
-            }
-        }
-        if self.gradient_clipping.is_some() && matches!(self.analysis, Analysis::Entries { .. }) {
-            return Err("gradient-clipping is given with a test of entries; leave it out".to_owned());
-        }
-        match self.minibatches {
-            None => self.check_top(self.iterations),
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// Refuses a K that T iterations do not give.
-    pub(crate) fn check_top(&self, iterations: usize) -> std::result::Result<(), String> {
-        let available = match self.analysis {
-            Analysis::Spectrum { values: SpectrumValues::Eigenvalues, .. } => iterations,
-            Analysis::Spectrum { .. } => iterations - 1,
-            Analysis::Entries { along: Axis::Iteration, .. } => iterations,
-            Analysis::Entries { along: Axis::Dimension, .. } => usize::MAX,
-        };
-        match self.analysis.top() {
-            top if (2..=available).contains(&top) => Ok(()),
-            top => Err(format!("top is {top}; with {iterations} iterations it must be 2 to {available}")),
-        }
-    }
-}
-
-/// `table` over `defaults`; sub-tables are merged as long as they are of one `kind`.
-fn merged(mut defaults: toml::Table, table: toml::Table) -> toml::Table {
-    for (key, value) in table {
-        let value = match (defaults.remove(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above))
-                if above.get("kind").is_none_or(|kind| below.get("kind") == Some(kind)) =>
-            {
-                toml::Value::Table(merged(below, above))
-            }
-            (_, value) => value,
-        };
-        defaults.insert(key, value);
-    }
-    defaults
-}
-
-/// Puts the schedule in place of its name; the name `none` stands for no training.
-fn name_training(
-    mut row: toml::Table,
-    trainings: &BTreeMap<String, toml::Table>,
-) -> std::result::Result<toml::Table, String> {
-    let Some(name) = row.get("training").and_then(toml::Value::as_str) else {
-        return Ok(row);
-    };
-    if name == "none" {
-        row.remove("training");
-        return Ok(row);
-    }
-    let Some(schedule) = trainings.get(name) else {
-        let known: Vec<_> = trainings.keys().map(String::as_str).chain(["none"]).collect();
-        return Err(format!("training is {name:?}; expected one of {}", known.join(", ")));
-    };
-    row.insert("training".to_owned(), toml::Value::Table(schedule.clone()));
-    Ok(row)
-}
-
-fn in_one_line(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message().replace('\n', " ");
-    match error.span() {
-        Some(span) if !text.is_empty() => {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            format!("line {line}: {message}")
-        }
-        _ => error.to_string().trim().replace('\n', " "),
     }
 }
 

@@ -1,0 +1,85 @@
+//! Which values fit each other.
+
+use gradspectra_data::DataSet;
+use gradspectra_models::{Augmentation, Training};
+
+use super::{Analysis, Axis, Experiment, Row, SpectrumValues, Vectors};
+use crate::error::{Error, Result};
+
+impl Experiment {
+    /// Refuses rows whose values do not fit each other.
+    ///
+    /// # Errors
+    ///
+    /// The first such row.
+    pub fn check(&self) -> Result<()> {
+        for row in &self.rows {
+            row.check().map_err(|reason| Error::Experiment {
+                path: format!("{}.toml", self.name).into(),
+                reason: format!("row {}: {reason}", row.id),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Row {
+    /// Refuses values that fit no run, with the value, what is expected and the mend.
+    pub(super) fn check(&self) -> std::result::Result<(), String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        if self.id.is_empty() || self.id.starts_with('.') || !self.id.chars().all(plain) {
+            return Err(format!("id is {:?}; use letters, digits, - and . only", self.id));
+        }
+        if self.batch_size == 0 {
+            return Err("batch-size is 0; it must be at least 1".to_owned());
+        }
+        if self.iterations < 2 {
+            return Err(format!("iterations is {}; it must be at least 2", self.iterations));
+        }
+        if let Some(threshold) = self.gradient_clipping
+            && (!threshold.is_finite() || threshold <= 0.0)
+        {
+            return Err(format!("gradient-clipping is {threshold}; it must be a positive number"));
+        }
+        if self.training.is_some() && self.weights.is_some() {
+            return Err("training and weights are both given; give one".to_owned());
+        }
+        if let Some(Training { augmentation: Augmentation::CropAndFlip, .. }) = self.training
+            && self.data_set == DataSet::Avila
+        {
+            return Err("augmentation is crop-and-flip; Avila has no images: leave it out".to_owned());
+        }
+        if let Some(Training { epochs: 0, .. } | Training { batch: 0, .. }) = self.training {
+            return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
+        }
+        if let Vectors::Updates { weight_decay, .. } = self.vectors {
+            if !weight_decay.is_finite() || weight_decay < 0.0 {
+                return Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on"));
+            }
+            if self.gradient_clipping.is_some() {
+                return Err("gradient-clipping is given with updates; leave one out".to_owned());
+            }
+        }
+        if self.gradient_clipping.is_some() && matches!(self.analysis, Analysis::Entries { .. }) {
+            return Err("gradient-clipping is given with a test of entries; leave it out".to_owned());
+        }
+        match self.minibatches {
+            None => self.check_top(self.iterations),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Refuses a K that T iterations do not give.
+    pub(crate) fn check_top(&self, iterations: usize) -> std::result::Result<(), String> {
+        let available = match self.analysis {
+            Analysis::Spectrum { values: SpectrumValues::Eigenvalues, .. } => iterations,
+            Analysis::Spectrum { .. } => iterations - 1,
+            Analysis::Entries { along: Axis::Iteration, .. } => iterations,
+            Analysis::Entries { along: Axis::Dimension, .. } => usize::MAX,
+        };
+        match self.analysis.top() {
+            top if (2..=available).contains(&top) => Ok(()),
+            top => Err(format!("top is {top}; with {iterations} iterations it must be 2 to {available}")),
+        }
+    }
+}
