@@ -11,6 +11,7 @@ use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::model::ModelTask;
+use crate::plots;
 use crate::position::{PositionSpec, Positions};
 use crate::progress::Reporter;
 use crate::result::{PositionReport, RowResult};
@@ -164,6 +165,7 @@ impl GroupTask<'_> {
             finding: analysed.finding,
         };
         let timings = std::mem::take(&mut captured.timings);
-        self.group.store.write(&result, analysed.eigenvalues.as_deref(), &timings)
+        self.group.store.write(&result, analysed.eigenvalues.as_deref(), &timings)?;
+        plots::write(self.group.store, &result)
     }
 }

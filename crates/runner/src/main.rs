@@ -158,6 +158,7 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
         reporter,
     };
     let outcome = gradspectra::run(&shortened, &store, &options);
+    gradspectra::draw_missing(&store, &shortened, &options.seeds)?;
     for experiment in &experiments {
         let table = Table::of(experiment, &options.seeds, &store);
         table.write(&store)?;
