@@ -24,6 +24,7 @@ mod plots;
 mod position;
 mod power_law;
 mod progress;
+mod report;
 mod result;
 mod seeds;
 mod store;
@@ -47,6 +48,7 @@ pub use model::ModelSpec;
 pub use plots::draw_missing;
 pub use power_law::PowerLawReport;
 pub use progress::{Reporter, Verbosity};
+pub use report::{Page, Report};
 pub use result::{
     CaptureReport, EntriesFinding, Finding, Histogram, PositionReport, RowResult, SpectrumFinding, SpectrumSummary,
     Timings, Way,

@@ -58,6 +58,11 @@ pub(crate) fn inline(store: &Store, result: &RowResult) -> Result<Vec<String>> {
     Ok(panels(store, result)?.iter().map(svg::inline).collect())
 }
 
+/// The style that [`inline`] plots need but for their colours.
+pub(crate) fn page_style() -> String {
+    svg::shapes()
+}
+
 fn plot_files(store: &Store, result: &RowResult) -> [std::path::PathBuf; 2] {
     ["svg", "png"].map(|ending| store.row_file(&result.experiment, &result.row.id, result.seed, ending))
 }
