@@ -30,6 +30,9 @@ enum Task {
     /// Lists the paper's tables and their rows
     #[command(disable_help_flag = true)]
     List(Forwarded),
+    /// Writes a report of all results in a folder, beside the paper's figures
+    #[command(disable_help_flag = true)]
+    Report(Forwarded),
 }
 
 /// Arguments of the program `gradspectra`.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Run(forwarded) => gradspectra("run", &forwarded.arguments),
         Task::Plan(forwarded) => gradspectra("plan", &forwarded.arguments),
         Task::List(forwarded) => gradspectra("list", &forwarded.arguments),
+        Task::Report(forwarded) => gradspectra("report", &forwarded.arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
