@@ -175,7 +175,12 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
         print(&table.format(run.format))?;
     }
     match Report::of(&store) {
-        Ok(report) => report.write(Page::Html)?,
+        Ok(report) => {
+            report.write(Page::Html)?;
+            if !run.quiet {
+                eprintln!("report: {}", report.file(Page::Html).display());
+            }
+        }
         Err(gradspectra::Error::Unfit { .. }) => {}
         Err(error) => return Err(error.into()),
     }

@@ -89,7 +89,7 @@ impl Curve<'_> {
             marks.push(Mark::Line { ink: Ink::Fit, points: ends.to_vec() });
             marks.push(Mark::Diamond { at: frame.at(k, edge) });
             let (s, d_ks, d_c) = (number(law.s, 4), number(law.test.d_ks, 3), number(law.test.d_c, 3));
-            let verdict = if law.accepted { "≤" } else { ">" };
+            let verdict = if law.accepted { "<" } else { "≥" };
             legend.push((Sign::Line(Ink::Fit), format!("∝ k^{{−s}}, s = {s}")));
             legend.push((Sign::None, format!("d_{{ks}} = {d_ks} {verdict} d_{{c}} = {d_c}")));
             legend.push((Sign::Diamond, format!("{}_{{K}} = {}, K = {k}", self.symbol, number(edge, 2))));

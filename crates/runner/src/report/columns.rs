@@ -9,7 +9,8 @@ pub(super) type Head = (&'static str, Option<&'static str>);
 const OURS: Option<&str> = Some("ours");
 const PAPER: Option<&str> = Some("paper");
 
-const LABELS: [Head; 5] = [("Row", None), ("Gradients", None), ("B", None), ("Setting", None), ("Seeds", None)];
+const LABELS: [Head; 6] =
+    [("Row", None), ("Agreement", None), ("Gradients", None), ("B", None), ("Setting", None), ("Seeds", None)];
 const SPECTRUM: [Head; 7] = [
     ("d_ks", OURS),
     ("d_ks", PAPER),
@@ -31,7 +32,7 @@ const ENTRIES: [Head; 10] = [
     ("Gaussian (%)", PAPER),
     ("All zero (%)", None),
 ];
-const END: [Head; 3] = [("Agreement", None), ("Test accuracy (%)", None), ("Seconds", None)];
+const END: [Head; 2] = [("Test accuracy (%)", None), ("Seconds", None)];
 
 /// A table of spectra, or of entries, without the columns that would be empty.
 pub(super) struct Columns<'a> {
@@ -71,6 +72,7 @@ fn heads(of_spectra: bool) -> Vec<Head> {
 fn cells(row: &TableRow, found: &RowFound) -> Vec<String> {
     let labels = [
         row.id.clone(),
+        Agreement::of(row).word().to_owned(),
         format!("{} on {}, {}, {}", row.model, row.data_set, row.training.to_lowercase(), row.tested),
         row.batch_size.to_string(),
         row.setting.clone(),
@@ -95,8 +97,7 @@ fn cells(row: &TableRow, found: &RowFound) -> Vec<String> {
             rounded(all_zero_percent, 1),
         ],
     };
-    let agreement = Agreement::of(row).word().to_owned();
-    let end = [agreement, rounded(row.test_accuracy, 2), found.seconds().map_or_else(String::new, seconds)];
+    let end = [rounded(row.test_accuracy, 2), found.seconds().map_or_else(String::new, seconds)];
     labels.into_iter().chain(start).chain(figures).chain(end).collect()
 }
 

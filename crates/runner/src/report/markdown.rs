@@ -100,7 +100,7 @@ pub(super) fn difference(row: &TableRow) -> String {
         }
         Figures::Entries { power_law_percent, gaussian_percent, .. } => {
             let ours = |measure: Option<crate::table::Measure>| {
-                measure.map_or_else(|| "no".to_owned(), |measure| measure.rounded(1) + "%")
+                measure.map_or_else(|| "no".to_owned(), |measure| measure.rounded(2) + "%")
             };
             let theirs = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value}%"));
             format!(
