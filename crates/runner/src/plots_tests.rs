@@ -6,13 +6,15 @@ use crate::result::{CaptureReport, PositionReport, SpectrumFinding, SpectrumSumm
 
 const NAME: &str = "<script>alert(1)</script>";
 
-fn result(values: &str) -> (RowResult, Vec<f64>) {
+/// A result whose largest eigenvalue is `largest`, and its eigenvalues.
+fn result(values: &str, largest: f64) -> (RowResult, Vec<f64>) {
     let row = format!(
         "id = 'a'\nsetting = '{NAME}'\ndata-set = 'mnist'\nmodel = {{ kind = 'lenet' }}\n\
          analysis = {{ kind = 'spectrum', matrix = 'covariance', values = '{values}', top = 100 }}"
     );
     let row: Row = toml::from_str(&row).expect("a row");
-    let eigenvalues: Vec<f64> = (1..=400).map(|rank| f64::from(rank).powf(-1.3)).collect();
+    let mut eigenvalues: Vec<f64> = (1..=400).map(|rank| f64::from(rank).powf(-1.3)).collect();
+    eigenvalues[0] = largest;
     let spectrum = gradspectra_analysis::Spectrum::new(eigenvalues.clone()).expect("finite values");
     let tested = if values == "eigenvalues" { eigenvalues.clone() } else { spectrum.sorted_eigengaps() };
     let result = RowResult {
@@ -42,7 +44,11 @@ fn result(values: &str) -> (RowResult, Vec<f64>) {
 }
 
 fn drawn(values: &str) -> Sheet {
-    let (result, eigenvalues) = result(values);
+    drawn_with(values, 1.0)
+}
+
+fn drawn_with(values: &str, largest: f64) -> Sheet {
+    let (result, eigenvalues) = result(values, largest);
     let Finding::Spectrum(finding) = &result.finding else { panic!("a spectrum") };
     Sheet { heading: heading(&result), panels: spectrum::panels(&result, finding, &eigenvalues) }
 }
@@ -59,7 +65,8 @@ fn eigengaps_have_two_panels_and_the_law_is_drawn_in_the_tested_one() {
 
 #[test]
 fn marks_stay_on_the_panel() {
-    for panel in &drawn("top-eigengaps").panels {
+    let sheets = [drawn("top-eigengaps"), drawn_with("eigenvalues", 1e20), drawn_with("eigengaps", 1e20)];
+    for panel in sheets.iter().flat_map(|sheet| &sheet.panels) {
         for mark in &panel.marks {
             let points = match mark {
                 Mark::Line { points, .. } | Mark::Dots { points } => points.clone(),

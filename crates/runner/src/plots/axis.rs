@@ -90,7 +90,7 @@ pub(super) struct Frame {
 
 impl Frame {
     const LEFT: f32 = 50.0;
-    const RIGHT: f32 = Panel::WIDTH - 10.0;
+    const RIGHT: f32 = Panel::WIDTH - 14.0;
     const TOP: f32 = 24.0;
     const BOTTOM: f32 = Panel::HEIGHT - 38.0;
 
@@ -103,12 +103,6 @@ impl Frame {
     pub(super) fn below(&self, x: f64, y: f64) -> [Point; 2] {
         let (x, y) = self.at(x, y);
         [(x, Self::BOTTOM), (x, y)]
-    }
-
-    /// A vertical line at `x`.
-    pub(super) fn vertical(&self, x: f64) -> [Point; 2] {
-        let x = across(self.x.place(x));
-        [(x, Self::BOTTOM), (x, Self::TOP)]
     }
 
     /// The grid, the frame, its ticks, the title and what the axes are.

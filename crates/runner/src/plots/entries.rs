@@ -72,7 +72,7 @@ impl Bars<'_> {
             [(left + 0.3, top), (right - 0.3, bottom)]
         });
         marks.push(Mark::Bars { bars: bars.collect() });
-        marks.push(Mark::Segments { ink: Ink::Mark, lines: vec![frame.vertical(self.threshold)] });
+        marks.push(Mark::Segments { ink: Ink::Mark, lines: vec![frame.below(self.threshold, 1.02 * highest)] });
         let [mean, threshold, rate] = self.legend.clone();
         let description = format!("{} of {total} samples: {mean}, {rate}, {threshold} marked.", self.title)
             .replace("_{", "_")

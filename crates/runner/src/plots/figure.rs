@@ -61,6 +61,12 @@ impl Ink {
     }
 }
 
+/// What bars are filled with in print; their lines are those of the data.
+pub(super) const BAR: [u8; 3] = [0xb7, 0xc5, 0xdf];
+
+/// The width of the lines of bars.
+pub(super) const BAR_LINE: f32 = 0.7;
+
 /// The diameter of a dot.
 pub(super) const DOT: f32 = 2.4;
 
@@ -83,7 +89,7 @@ pub(super) enum Mark {
     Segments { ink: Ink, lines: Vec<[Point; 2]> },
     /// Dots.
     Dots { points: Vec<Point> },
-    /// Filled bars, each from its upper left to its lower right corner.
+    /// Bars, each from its upper left to its lower right corner.
     Bars { bars: Vec<[Point; 2]> },
     /// An open diamond.
     Diamond { at: Point },

@@ -7,7 +7,7 @@ use flate2::{Compression, Crc, write::ZlibEncoder};
 use tiny_skia::{Color, FillRule, LineCap, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform};
 use ttf_parser::{Face, OutlineBuilder};
 
-use super::figure::{Anchor, DOT, Ink, Mark, Panel, Point, Sheet};
+use super::figure::{Anchor, BAR, BAR_LINE, DOT, Ink, Mark, Panel, Point, Sheet};
 use super::text::parts;
 
 /// Pixels a unit of the drawing.
@@ -49,7 +49,9 @@ impl Canvas {
                 Mark::Bars { bars } => {
                     for [(left, top), (right, bottom)] in bars {
                         if let Some(bar) = Rect::from_ltrb(*left, *top, *right, *bottom) {
-                            self.fill(Ink::Data.colour(), &PathBuilder::from_rect(bar));
+                            let path = PathBuilder::from_rect(bar);
+                            self.fill(BAR, &path);
+                            self.outline(Ink::Data, BAR_LINE, &path);
                         }
                     }
                 }
@@ -64,9 +66,13 @@ impl Canvas {
         let corners = [(x, y - side), (x + side, y), (x, y + side), (x - side, y), (x, y - side)];
         if let Some(path) = polyline(&corners) {
             self.fill([255; 3], &path);
-            let stroke = Stroke { width: 1.4, ..Stroke::default() };
-            self.pixels.stroke_path(&path, &paint(Ink::Mark.colour()), &stroke, self.origin, None);
+            self.outline(Ink::Mark, 1.4, &path);
         }
+    }
+
+    fn outline(&mut self, ink: Ink, width: f32, path: &Path) {
+        let stroke = Stroke { width, ..Stroke::default() };
+        self.pixels.stroke_path(path, &paint(ink.colour()), &stroke, self.origin, None);
     }
 
     fn stroke(&mut self, ink: Ink, path: Option<Path>) {

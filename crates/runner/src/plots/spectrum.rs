@@ -9,7 +9,7 @@ use crate::experiment::{Analysis, Matrix, SpectrumValues};
 use crate::power_law::PowerLawReport;
 use crate::result::{RowResult, SpectrumFinding};
 
-/// How many decades below the largest value are drawn: what is smaller is rounding.
+/// How many decades below the largest value are drawn at least; what is smaller, and than the tested values, is rounding.
 const DECADES: i32 = 12;
 
 /// The panels of a spectrum: eigenvalues by rank, or eigengaps by rank and by size (Figure 1).
@@ -21,6 +21,7 @@ pub(super) fn panels(result: &RowResult, finding: &SpectrumFinding, eigenvalues:
         Matrix::SecondMoment => "second moment",
     };
     let law = Some(&finding.power_law);
+    let tested_edge = finding.power_law.fit.lambda_min();
     let gaps = |title: &str, x_label, values: &[f64], law| Curve {
         title: format!("Eigengaps of the {matrix}, {title}"),
         x_label,
@@ -28,6 +29,7 @@ pub(super) fn panels(result: &RowResult, finding: &SpectrumFinding, eigenvalues:
         symbol: "δ",
         values: ranked(values),
         law,
+        tested_edge,
     };
     let curves = match values {
         SpectrumValues::Eigenvalues => vec![Curve {
@@ -37,6 +39,7 @@ pub(super) fn panels(result: &RowResult, finding: &SpectrumFinding, eigenvalues:
             symbol: "λ",
             values: ranked(spectrum.eigenvalues()),
             law,
+            tested_edge,
         }],
         SpectrumValues::Eigengaps => vec![
             gaps("by rank", "rank k of the eigenvalue", &spectrum.eigengaps(), None),
@@ -62,12 +65,14 @@ struct Curve<'a> {
     symbol: &'static str,
     values: Vec<(f64, f64)>,
     law: Option<&'a PowerLawReport>,
+    /// The smallest value that the law is fitted to.
+    tested_edge: f64,
 }
 
 impl Curve<'_> {
     fn panel(&self) -> Panel {
         let largest = self.values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-        let floor = largest * 10_f64.powi(-DECADES);
+        let floor = (largest * 10_f64.powi(-DECADES)).min(0.1 * self.tested_edge);
         let drawn: Vec<_> = self.values.iter().copied().filter(|(_, value)| *value > floor).collect();
         let Some(smallest) = drawn.iter().map(|(_, value)| *value).reduce(f64::min) else {
             return Panel { description: format!("{}: none is positive.", self.title), marks: Vec::new() };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::figure::{Anchor, DOT, Ink, Mark, Panel, Point, Sheet};
+use super::figure::{Anchor, BAR, BAR_LINE, DOT, Ink, Mark, Panel, Point, Sheet};
 use super::text::parts;
 use crate::markup::escaped;
 
@@ -53,7 +53,7 @@ pub(super) fn shapes() -> String {
         }
         style.push('}');
     }
-    style + ".pd{stroke-linecap:round}.po{stroke-width:1.4}"
+    style + &format!(".pd{{stroke-linecap:round}}.po{{stroke-width:1.4}}.pb{{stroke-width:{BAR_LINE}}}")
 }
 
 fn print_style() -> String {
@@ -61,8 +61,11 @@ fn print_style() -> String {
     for ink in Ink::ALL {
         let _ = write!(style, ".{}{{stroke:{}}}", ink.class(), hexadecimal(ink.colour()));
     }
-    let [data, text] = [Ink::Data, Ink::Mark].map(|ink| hexadecimal(ink.colour()));
-    style + &format!(".pb{{fill:{data}}}.po{{fill:#fff;stroke:{text}}}text{{fill:{text};font-family:{FONTS}}}")
+    let [bar, data, text] = [BAR, Ink::Data.colour(), Ink::Mark.colour()].map(hexadecimal);
+    style
+        + &format!(
+            ".pb{{fill:{bar};stroke:{data}}}.po{{fill:#fff;stroke:{text}}}text{{fill:{text};font-family:{FONTS}}}"
+        )
 }
 
 fn hexadecimal([red, green, blue]: [u8; 3]) -> String {
