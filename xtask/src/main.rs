@@ -38,6 +38,9 @@ enum Task {
     Fit(Forwarded),
     /// Runs the benchmarks of analysis and models
     Bench,
+    /// Writes a report of all results in a folder, beside the paper's figures
+    #[command(disable_help_flag = true)]
+    Report(Forwarded),
 }
 
 /// Arguments of the program `gradspectra`.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Task::Analyze(forwarded) => gradspectra("analyze", &forwarded.arguments),
         Task::Fit(forwarded) => gradspectra("fit", &forwarded.arguments),
         Task::Bench => cargo(&["bench", "--workspace"], &[]).map(|()| ExitCode::SUCCESS),
+        Task::Report(forwarded) => gradspectra("report", &forwarded.arguments),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

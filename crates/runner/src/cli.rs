@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use gradspectra::{Backend, Orientation, TableFormat};
+use gradspectra::{Backend, Orientation, Page, TableFormat};
 
 /// Captures the stochastic gradients of neural networks, forms the spectra of their covariance and second moment, and
 /// tests them for power laws and Gaussianity.
@@ -114,6 +114,18 @@ pub enum Command {
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
+    },
+    /// Writes a report of all results in a folder, beside the paper's figures
+    Report {
+        /// The folder of results
+        #[arg(long, value_name = "DIR", default_value = "results")]
+        out: PathBuf,
+        /// report.html with plots, or REPORT.md
+        #[arg(long, value_enum, default_value_t)]
+        format: Page,
+        /// Writes nothing; fails with status 1 where the file is not what would be written
+        #[arg(long)]
+        check: bool,
     },
     /// Prints a completion script for a shell
     Completions {

@@ -79,6 +79,12 @@ pub enum Error {
         /// Its process id, as its lock says.
         holder: String,
     },
+    /// A report is not that of the results beside it.
+    #[error("{}: is not the report of the results there; write it with gradspectra report", path.display())]
+    Stale {
+        /// The report.
+        path: PathBuf,
+    },
     /// A row cannot be computed.
     #[error("{experiment}, row {row}, seed {seed}: {source}")]
     Row {

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::model::ModelTask;
 use crate::plan::check_patience;
+use crate::plots;
 use crate::position::{PositionSpec, Positions, TrainingSource};
 use crate::progress::{Download, Reporter};
 use crate::result::{PositionReport, RowResult};
@@ -180,6 +181,7 @@ impl GroupTask<'_> {
             finding: analysed.finding,
         };
         let timings = std::mem::take(&mut captured.timings);
-        self.group.store.write(&result, analysed.eigenvalues.as_deref(), &timings)
+        self.group.store.write(&result, analysed.eigenvalues.as_deref(), &timings)?;
+        plots::write(self.group.store, &result)
     }
 }

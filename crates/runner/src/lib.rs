@@ -15,14 +15,17 @@ mod experiment;
 mod files;
 mod fit;
 mod interrupt;
+mod markup;
 mod matrix_file;
 mod minibatches;
 mod model;
 mod npy;
 pub mod plan;
+mod plots;
 mod position;
 mod power_law;
 mod progress;
+mod report;
 mod result;
 mod seeds;
 mod store;
@@ -43,8 +46,10 @@ pub use fit::{Top, fit_file};
 pub use interrupt::end_on_signals;
 pub use matrix_file::Orientation;
 pub use model::ModelSpec;
+pub use plots::draw_missing;
 pub use power_law::PowerLawReport;
 pub use progress::{Reporter, Verbosity};
+pub use report::{Page, Report};
 pub use result::{
     CaptureReport, EntriesFinding, Finding, Histogram, PositionReport, RowResult, SpectrumFinding, SpectrumSummary,
     Timings, Way,

@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{CommandFactory, Parser};
 use gradspectra::{
-    AnalyzeOptions, Experiment, Reporter, RunOptions, Store, Table, Top, Verbosity, analyze, catalogue, fit_file, plan,
+    AnalyzeOptions, Experiment, Page, Report, Reporter, RunOptions, Store, Table, Top, Verbosity, analyze, catalogue,
+    fit_file, plan,
 };
 
 use cli::{Cli, Command, ReportFormat, Run, Selection};
@@ -21,8 +22,16 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", in_one_line(&error));
-            ExitCode::from(2)
+            ExitCode::from(exit_status(&error))
         }
+    }
+}
+
+/// 1 for a report that is out of date, 2 for what failed.
+fn exit_status(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref() {
+        Some(gradspectra::Error::Stale { .. }) => 1,
+        _ => 2,
     }
 }
 
@@ -76,6 +85,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
                 ReportFormat::Json => serde_json::to_string_pretty(&fit)? + "\n",
             })
         }
+        Command::Report { out, format, check } => report(&out, format, check),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "gradspectra", &mut script);
@@ -162,6 +172,7 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
         reporter,
     };
     let outcome = gradspectra::run(&shortened, &store, &options);
+    gradspectra::draw_missing(&store, &shortened, &options.seeds)?;
     for experiment in &experiments {
         let table = Table::of(experiment, &options.seeds, &store);
         if table.rows.iter().any(|row| !row.seeds.is_empty()) {
@@ -169,10 +180,33 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
         }
         print(&table.format(run.format))?;
     }
+    match Report::of(&store) {
+        Ok(report) => {
+            report.write(Page::Html)?;
+            if !run.quiet {
+                eprintln!("report: {}", report.file(Page::Html).display());
+            }
+        }
+        Err(gradspectra::Error::Unfit { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     if !run.quiet {
         eprintln!("results: {}", store.root().display());
     }
     Ok(outcome?)
+}
+
+fn report(out: &Path, page: Page, check: bool) -> anyhow::Result<()> {
+    if !out.is_dir() {
+        bail!("{}: there is no such folder; name that of the results with --out", out.display());
+    }
+    let store = Store::open(out)?;
+    let report = Report::of(&store)?;
+    if check {
+        return Ok(report.check(page)?);
+    }
+    report.write(page)?;
+    print(&format!("{}\n", report.file(page).display()))
 }
 
 fn list(table: Option<u32>) -> anyhow::Result<()> {

@@ -80,7 +80,8 @@ impl Store {
         self.root.join("positions").join(&key[..16])
     }
 
-    fn row_file(&self, experiment: &str, row: &str, seed: u64, ending: &str) -> PathBuf {
+    /// A file of a row.
+    pub(crate) fn row_file(&self, experiment: &str, row: &str, seed: u64, ending: &str) -> PathBuf {
         self.root.join(experiment).join(row).join(format!("seed-{seed}.{ending}"))
     }
 

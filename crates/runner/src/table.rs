@@ -18,6 +18,8 @@ use crate::result::{Finding, RowResult};
 use crate::store::Store;
 use crate::{Result, error::Error};
 
+pub(crate) use markdown::escaped as escaped_markdown;
+
 /// A format of tables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {
@@ -130,7 +132,7 @@ impl Measure {
         (!values.is_empty()).then_some(Self { mean, deviation })
     }
 
-    fn rounded(self, digits: usize) -> String {
+    pub(crate) fn rounded(self, digits: usize) -> String {
         match self.deviation {
             None => format!("{:.digits$}", self.mean),
             Some(deviation) => format!("{:.digits$}±{deviation:.digits$}", self.mean),
@@ -292,7 +294,7 @@ impl TableRow {
     }
 
     /// Whether the row is of a spectrum, not of entries.
-    fn is_spectrum(&self) -> bool {
+    pub(crate) fn is_spectrum(&self) -> bool {
         matches!(self.figures, Figures::Spectrum { .. })
     }
 
@@ -330,16 +332,16 @@ impl TableRow {
     }
 }
 
-fn rounded(measure: Option<Measure>, digits: usize) -> String {
+pub(crate) fn rounded(measure: Option<Measure>, digits: usize) -> String {
     measure.map_or_else(String::new, |measure| measure.rounded(digits))
 }
 
-fn number(value: Option<f64>, digits: usize) -> String {
+pub(crate) fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(String::new, |value| format!("{value:.digits$}"))
 }
 
 /// A probability to three digits, in powers of ten where it is small.
-fn probability(value: Option<f64>) -> String {
+pub(crate) fn probability(value: Option<f64>) -> String {
     value.map_or_else(String::new, |p| if p < 0.01 { format!("{p:.1e}") } else { format!("{p:.3}") })
 }
 

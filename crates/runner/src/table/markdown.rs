@@ -20,7 +20,8 @@ pub(super) fn table(table: &Table) -> String {
     text
 }
 
-fn escaped(text: &str) -> String {
+/// `text` inert in Markdown and in a cell of its tables.
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

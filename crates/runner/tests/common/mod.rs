@@ -24,7 +24,7 @@ pub fn succeed(folder: &Path, arguments: &[&str]) -> Output {
     output
 }
 
-/// Every file below `folder` with its bytes, but for timings and the lock.
+/// Every file below `folder` with its bytes, but for timings, the report that tells them, and the lock.
 #[allow(dead_code, reason = "not every test file compares folders")]
 pub fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
@@ -33,7 +33,7 @@ pub fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if path.is_dir() {
             files.extend(contents(&path));
-        } else if !name.ends_with(".timings.json") && name != ".lock" {
+        } else if !name.ends_with(".timings.json") && !["report.html", ".lock"].contains(&name.as_str()) {
             files.push((path.clone(), std::fs::read(&path).expect("a file")));
         }
     }
