@@ -23,7 +23,7 @@ pub enum Alternative {
     Lognormal,
     /// p(λ) ∝ exp(−rate·λ).
     Exponential,
-    /// p(λ) ∝ λ^(β−1) exp(−(rate·λ)^β).
+    /// p(λ) ∝ λ^(β−1) exp(−(rate·λ)^β); near its limit the rate may lie beyond f64's range and is then `None`.
     StretchedExponential,
     /// p(λ) ∝ λ^(−α) exp(−rate·λ), α of either sign.
     TruncatedPowerLaw,
@@ -42,7 +42,7 @@ impl Alternative {
 pub enum AlternativeFit {
     Lognormal { mu: f64, sigma: f64 },
     Exponential { rate: f64 },
-    StretchedExponential { rate: f64, beta: f64 },
+    StretchedExponential { rate: Option<f64>, beta: f64 },
     TruncatedPowerLaw { alpha: f64, rate: f64 },
 }
 
@@ -147,7 +147,8 @@ impl FittedAlternative {
             }
             Self::Exponential { rate } => AlternativeFit::Exponential { rate: rate / lambda_min },
             Self::StretchedExponential(Gompertz { beta, ln_c }) => {
-                AlternativeFit::StretchedExponential { rate: (ln_c / beta).exp() / lambda_min, beta }
+                let rate = (ln_c / beta - lambda_min.ln()).exp();
+                AlternativeFit::StretchedExponential { rate: rate.is_normal().then_some(rate), beta }
             }
             Self::TruncatedPowerLaw(CutOff { slope, rate, .. }) => {
                 AlternativeFit::TruncatedPowerLaw { alpha: 1.0 + slope - rate, rate: rate / lambda_min }

@@ -13,6 +13,8 @@ use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayo
 const CHUNK: usize = 500;
 /// Parameters that enter a Gram matrix at once, about.
 const BLOCK: usize = 8192;
+/// Columns that are summed together, a cache line.
+const LANES: usize = 16;
 /// Examples whose factors are gathered at once.
 const GATHER: usize = 512;
 
@@ -130,6 +132,7 @@ impl ExampleFactors {
     ///
     /// If a minibatch names an example that was not captured.
     pub fn history(&self, minibatches: MinibatchIndices) -> GradientHistory {
+        self.check(minibatches);
         let mut gradients = Mat::zeros(self.layout.parameters(), minibatches.iterations());
         for layer in &self.layers {
             for part in layer.parts() {
@@ -143,15 +146,19 @@ impl ExampleFactors {
 
     /// The Gram matrix of the minibatches' gradients, without forming G.
     ///
-    /// For single examples a layer of factors adds (A Aᵀ) ∘ (D Dᵀ); for larger minibatches G passes in blocks of
-    /// parameters.
+    /// For single examples a layer of factors adds (A Aᵀ) ∘ (D Dᵀ); for larger minibatches, and where the mean gradient
+    /// dominates, G passes in blocks of parameters, centred before the product.
     ///
     /// # Panics
     ///
     /// If a minibatch names an example that was not captured.
     pub fn gram(&self, minibatches: MinibatchIndices) -> Gram {
+        self.check(minibatches);
         if minibatches.batch() == 1 {
-            return self.gram_of_examples(minibatches);
+            let gram = self.gram_of_examples(minibatches);
+            if !gram.is_dominated_by_its_mean() {
+                return gram;
+            }
         }
         let mut builder = GramBuilder::new(minibatches.iterations());
         for layer in &self.layers {
@@ -187,31 +194,99 @@ impl ExampleFactors {
         Gram::from_inner_products(gram)
     }
 
-    fn row_of(&self, example: u32) -> u32 {
-        let row = self.rows[example as usize];
-        assert_ne!(row, u32::MAX, "example {example} was not captured");
-        row
-    }
-
     fn select(&self, rows: &Rows, minibatches: MinibatchIndices) -> Rows {
         let mut selected = Rows::empty(rows.width, minibatches.iterations());
         for t in 0..minibatches.iterations() {
-            selected.values.extend_from_slice(rows.row(self.row_of(minibatches.iteration(t)[0])));
+            selected.values.extend_from_slice(rows.row(self.rows[minibatches.iteration(t)[0] as usize]));
         }
         selected
     }
 
     /// Sets `block` `[part, T]` to the entries `part` of the layer's gradients of every minibatch.
     fn fill(&self, layer: &Layer, part: Range<usize>, minibatches: MinibatchIndices, block: MatMut<f32>) {
+        match &layer.values {
+            Values::Explicit(gradients) => self.fill_sums(gradients, part, minibatches, block),
+            Values::Outer { input, delta, .. } if part.start == input.width * delta.width => {
+                self.fill_sums(delta, 0..delta.width, minibatches, block);
+            }
+            Values::Outer { input, delta, layout, .. } => {
+                let (major, minor) = match layout {
+                    WeightLayout::InputMajor => (input, delta),
+                    WeightLayout::OutputMajor => (delta, input),
+                };
+                let part = part.start / minor.width..part.end / minor.width;
+                self.fill_products(major, part, minor, minibatches, block);
+            }
+        }
+    }
+
+    /// Means of the columns `part` of `source`, a few columns at a time, which then fit the cache for all minibatches.
+    fn fill_sums(&self, source: &Rows, part: Range<usize>, minibatches: MinibatchIndices, block: MatMut<f32>) {
+        let scale = 1.0 / minibatches.batch() as f32;
+        block.par_row_chunks_mut(LANES).enumerate().for_each(|(chunk, mut block)| {
+            let start = part.start + chunk * LANES;
+            let width = block.nrows();
+            let pack = |&row: &u32| {
+                let mut values = [0.0; LANES];
+                if row != u32::MAX {
+                    values[..width].copy_from_slice(&source.row(row)[start..start + width]);
+                }
+                values
+            };
+            let packed: Vec<[f32; LANES]> = self.rows.iter().map(pack).collect();
+            for t in 0..minibatches.iterations() {
+                let sums = sum_of(&packed, minibatches.iteration(t));
+                for (row, sum) in sums.iter().enumerate().take(width) {
+                    block[(row, t)] = *sum as f32 * scale;
+                }
+            }
+        });
+    }
+
+    /// Means of major_i minor_iᵀ, row-major, of the entries `part` of the major factor.
+    fn fill_products(
+        &self,
+        major: &Rows,
+        part: Range<usize>,
+        minor: &Rows,
+        minibatches: MinibatchIndices,
+        block: MatMut<f32>,
+    ) {
         let scale = 1.0 / minibatches.batch() as f32;
         block.par_col_iter_mut().enumerate().for_each_init(Scratch::default, |scratch, (t, column)| {
             let column = column.try_as_col_major_mut().expect("Mat is column-major").as_slice_mut();
             scratch.rows.clear();
-            scratch.rows.extend(minibatches.iteration(t).iter().map(|&example| self.row_of(example)));
-            layer.sum(part.clone(), scratch, column);
+            scratch.rows.extend(minibatches.iteration(t).iter().map(|&example| self.rows[example as usize]));
+            scratch.sum_products(major, part.clone(), minor, column);
             column.iter_mut().for_each(|value| *value *= scale);
         });
     }
+
+    /// Refuses minibatches of examples that were not captured.
+    fn check(&self, minibatches: MinibatchIndices) {
+        for t in 0..minibatches.iterations() {
+            for &example in minibatches.iteration(t) {
+                assert_ne!(self.rows[example as usize], u32::MAX, "example {example} was not captured");
+            }
+        }
+    }
+}
+
+/// The sums over `examples` of their columns, in f64.
+fn sum_of(packed: &[[f32; LANES]], examples: &[u32]) -> [f64; LANES] {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let mut sums = [0.0; LANES];
+            for &example in examples {
+                let values = &packed[example as usize];
+                for (sum, &value) in sums.iter_mut().zip(values) {
+                    *sum += f64::from(value);
+                }
+            }
+            sums
+        },
+    )
 }
 
 fn trace<M: Classifier>(model: &M, examples: LabelledInputs, chunk: &[u32], device: &Device) -> Vec<LayerFactors> {
@@ -226,7 +301,6 @@ struct Scratch {
     rows: Vec<u32>,
     input: Vec<f32>,
     delta: Vec<f32>,
-    sums: Vec<f64>,
 }
 
 impl Layer {
@@ -275,52 +349,17 @@ impl Layer {
         }
         parts
     }
-
-    /// Sets `column` to the entries `part` of the summed gradients of the examples at `scratch.rows`.
-    fn sum(&self, part: Range<usize>, scratch: &mut Scratch, column: &mut [f32]) {
-        match &self.values {
-            Values::Explicit(gradients) => scratch.sum_rows(gradients, part, column),
-            Values::Outer { input, delta, .. } if part.start == input.width * delta.width => {
-                scratch.sum_rows(delta, 0..delta.width, column);
-            }
-            Values::Outer { input, delta, layout: WeightLayout::InputMajor, .. } => {
-                let inputs = part.start / delta.width..part.end / delta.width;
-                scratch.sum_products(input, inputs, delta, 0..delta.width, column);
-            }
-            Values::Outer { input, delta, layout: WeightLayout::OutputMajor, .. } => {
-                let outputs = part.start / input.width..part.end / input.width;
-                scratch.sum_products(delta, outputs, input, 0..input.width, column);
-            }
-        }
-    }
 }
 
 impl Scratch {
-    fn sum_rows(&mut self, source: &Rows, part: Range<usize>, column: &mut [f32]) {
-        self.sums.clear();
-        self.sums.resize(part.len(), 0.0);
-        for &row in &self.rows {
-            let values = &source.row(row)[part.clone()];
-            self.sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += f64::from(value));
-        }
-        column.iter_mut().zip(&self.sums).for_each(|(value, &sum)| *value = sum as f32);
-    }
-
     /// Sets `column`, a row-major matrix, to Σ major_i minor_iᵀ over the rows.
-    fn sum_products(
-        &mut self,
-        major: &Rows,
-        major_part: Range<usize>,
-        minor: &Rows,
-        minor_part: Range<usize>,
-        column: &mut [f32],
-    ) {
-        let (height, width) = (major_part.len(), minor_part.len());
+    fn sum_products(&mut self, major: &Rows, part: Range<usize>, minor: &Rows, column: &mut [f32]) {
+        let (height, width) = (part.len(), minor.width);
         let mut product = MatMut::from_column_major_slice_mut(column, width, height);
         let mut accum = Accum::Replace;
         for rows in self.rows.chunks(GATHER) {
-            gather(&mut self.input, major, rows, major_part.clone());
-            gather(&mut self.delta, minor, rows, minor_part.clone());
+            gather(&mut self.input, major, rows, part.clone());
+            gather(&mut self.delta, minor, rows, 0..width);
             matmul(
                 product.as_mut(),
                 accum,

@@ -52,6 +52,15 @@ impl Gram {
         Self::from_inner_products(gram)
     }
 
+    /// Whether the mean gradient is so much larger than the noise that f32 products of uncentred gradients lose the
+    /// noise's spectrum.
+    pub(crate) fn is_dominated_by_its_mean(&self) -> bool {
+        const RATIO: f64 = 100.0;
+        let iterations = self.iterations();
+        let noise = (0..iterations).map(|t| self.centred[(t, t)]).sum::<f64>() / iterations as f64;
+        self.mean_squared_norm > RATIO * noise
+    }
+
     /// From g_iᵀ g_j, lower triangle, centred in f64.
     pub(crate) fn from_inner_products(mut gram: Mat<f64>) -> Self {
         let iterations = gram.nrows();

@@ -56,7 +56,7 @@ pub use examples::{Example, Examples};
 pub use file::FileProvenance;
 pub use images::ImageSet;
 pub use labels::LabelCorruption;
-pub use load::{LoadOptions, Loaded, LoadedImages, load, load_images};
+pub use load::{LoadOptions, Loaded, LoadedImages, files_at_hand, load, load_images};
 pub use locate::DataRoot;
 pub use minibatches::{MinibatchReader, Minibatches, Sampling, epoch_order};
 pub use normalisation::{Normalisation, Normaliser};

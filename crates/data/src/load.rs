@@ -65,6 +65,16 @@ pub fn load(
     Ok(Loaded { examples: loaded.normaliser.examples(&loaded.images)?, files: loaded.files })
 }
 
+/// The files of a split as they lie on disk, where they are at hand; nothing is downloaded or parsed.
+///
+/// # Errors
+///
+/// A file cannot be read.
+pub fn files_at_hand(data_set: DataSet, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {
+    let provenance = |path: PathBuf| Ok(FileProvenance::of(&path, &file::read(&path)?, data_set.listing()));
+    root.at_hand(data_set, split).map(|paths| paths.into_iter().map(provenance).collect()).transpose()
+}
+
 /// Reads the images of a split of MNIST or CIFAR as bytes, after finding or downloading its files.
 ///
 /// # Errors

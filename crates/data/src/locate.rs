@@ -63,6 +63,17 @@ impl DataRoot {
         })
     }
 
+    /// The files of one of the split's file sets, where they are at hand.
+    pub(crate) fn at_hand(&self, data_set: DataSet, split: Split) -> Option<Vec<PathBuf>> {
+        let (listing, file_sets) = (data_set.listing(), data_set.file_sets(split));
+        match self {
+            Self::Given(folder) => find(folder, listing, file_sets),
+            Self::Searched { folders, cache } => {
+                folders.iter().chain(cache).find_map(|folder| find(folder, listing, file_sets))
+            }
+        }
+    }
+
     /// The files of one of the split's file sets, downloaded if need be.
     pub(crate) fn locate(&self, data_set: DataSet, split: Split, progress: &mut Progress) -> Result<Vec<PathBuf>> {
         let listing = data_set.listing();

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use faer::Mat;
 use gradspectra_analysis::{AnalysisError, EigengapReading, EntryTestConfig, EntryTestSummary, EntryTests, Spectrum};
 use gradspectra_capture::{Gram, GramBuilder};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::experiment::Axis;
 use crate::matrix_file::{MatrixFile, Orientation, Precision};
 use crate::power_law::PowerLawReport;
 use crate::progress::Reporter;
@@ -34,7 +36,7 @@ pub struct AnalyzeOptions {
 }
 
 /// What the whole analysis of a gradient matrix found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct MatrixReport {
     /// n.
@@ -56,7 +58,7 @@ pub struct MatrixReport {
 }
 
 /// A spectrum with the power laws through its eigenvalues and eigengaps; a text says why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct MatrixSpectrum {
     /// The whole spectrum in short.
@@ -68,7 +70,7 @@ pub struct MatrixSpectrum {
 }
 
 /// A power law, or why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fitted {
     /// The fit and its tests.
@@ -132,7 +134,7 @@ fn by_parameter(
             }
             Precision::Double => {
                 let rows = matrix.rows::<f64>(first, count)?;
-                tests.rows(faer::Mat::from_fn(count, iterations, |row, t| rows[(row, t)] as f32).as_ref())?;
+                tests.rows(to_single(&rows, Axis::Iteration).as_ref())?;
                 builder.add_f64(rows);
             }
         }
@@ -153,14 +155,36 @@ fn by_iteration(matrix: &mut MatrixFile, top: usize, options: &AnalyzeOptions) -
     let step = options.reporter.step("dimension-wise tests", iterations as u64);
     for first in (0..iterations).step_by(block) {
         let count = block.min(iterations - first);
-        tests.columns(matrix.columns::<f32>(first, count)?.as_ref())?;
+        match matrix.precision {
+            Precision::Single => tests.columns(matrix.columns::<f32>(first, count)?.as_ref())?,
+            Precision::Double => {
+                tests.columns(to_single(&matrix.columns::<f64>(first, count)?, Axis::Dimension).as_ref())?;
+            }
+        }
         step.at((first + count) as u64);
     }
     step.finish();
     Ok(Some(tests.summary()))
 }
 
-fn spectrum(gram: &faer::Mat<f64>, name: &str, top: usize, options: &AnalyzeOptions) -> Result<MatrixSpectrum> {
+/// The entries as f32, each sample scaled by a power of two to below 1: no test of entries depends on the scale.
+fn to_single(block: &Mat<f64>, samples: Axis) -> Mat<f32> {
+    let (rows, columns) = block.shape();
+    let scale = |values: &mut dyn Iterator<Item = f64>| {
+        let largest = values.map(f64::abs).filter(|value| value.is_finite()).fold(0.0, f64::max);
+        if largest > 0.0 { 2f64.powi(-(largest.log2().ceil() as i32).clamp(-1000, 1000)) } else { 1.0 }
+    };
+    let scales: Vec<f64> = match samples {
+        Axis::Iteration => (0..rows).map(|row| scale(&mut (0..columns).map(|t| block[(row, t)]))).collect(),
+        Axis::Dimension => (0..columns).map(|t| scale(&mut (0..rows).map(|row| block[(row, t)]))).collect(),
+    };
+    Mat::from_fn(rows, columns, |row, t| {
+        let sample = if samples == Axis::Iteration { row } else { t };
+        (block[(row, t)] * scales[sample]) as f32
+    })
+}
+
+fn spectrum(gram: &Mat<f64>, name: &str, top: usize, options: &AnalyzeOptions) -> Result<MatrixSpectrum> {
     let step = options.reporter.step(format!("eigenvalues of the {name}"), 1);
     let spectrum = Spectrum::of_gram(gram)?;
     step.finish();

@@ -158,6 +158,7 @@ impl<'a, M: Classifier> Captured<'a, M> {
             return Ok(());
         }
         self.history = None;
+        self.gram = None;
         let gradients = match &self.factors {
             Some(Factors::Captured(factors)) => {
                 let step = self.reporter.step("gradients", 1);
@@ -195,9 +196,8 @@ impl<'a, M: Classifier> Captured<'a, M> {
             return Ok(());
         }
         self.gram = None;
-        let at_hand = self.history.as_ref().is_some_and(|(captured, _)| *captured == task.vectors_key());
         let gram = match &self.factors {
-            Some(Factors::Captured(factors)) if !at_hand && task.row.vectors == Vectors::Gradients => {
+            Some(Factors::Captured(factors)) if task.row.vectors == Vectors::Gradients => {
                 self.history = None;
                 let step = self.reporter.step("Gram matrix", 1);
                 let gram = factors.gram(minibatches);

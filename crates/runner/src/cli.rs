@@ -160,10 +160,13 @@ pub struct Selection {
     pub rows: Vec<String>,
 }
 
+/// Seeds are below 2⁵³, so that every reader of JSON holds them.
+const LARGEST_SEED: u64 = (1 << 53) - 2000;
+
 #[derive(Debug, Args)]
 pub struct Run {
     /// The seed, or the first of several
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = clap::value_parser!(u64).range(..=LARGEST_SEED))]
     pub seed: u64,
     /// How many seeds, from --seed on
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -186,13 +189,14 @@ pub struct Run {
     /// The folder for results [default: results, with --quick results-quick]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Computes rows anew that are done
+    /// Computes rows anew that are done; trained positions are kept
     #[arg(long)]
     pub fresh: bool,
     /// Trains for hours on the CPU where a row asks for it (ResNet18)
     #[arg(long)]
     pub long: bool,
-    /// The folder of the data sets; searched for without it
+    /// The folder of the data sets; without it they are looked for in the folder that GRADSPECTRA_DATA names, in
+    /// datasets/ of the clone and in the cache, and else downloaded
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// How tables are printed

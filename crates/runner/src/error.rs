@@ -85,6 +85,14 @@ pub enum Error {
         /// The report.
         path: PathBuf,
     },
+    /// The values of a file have no fit.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<Error>,
+    },
     /// A row cannot be computed.
     #[error("{experiment}, row {row}, seed {seed}: {source}")]
     Row {

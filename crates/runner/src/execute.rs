@@ -48,7 +48,7 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
     let device = options.backend.device()?.autodiff();
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut failure = None;
-    for mut group in tasks(experiments, &options.seeds, options.backend)? {
+    for mut group in tasks(experiments, &options.seeds, options.backend, &data)? {
         if !options.fresh {
             group.retain(|task| {
                 let done = store.result(&task.experiment, &task.row.id, task.seed, Some(&task.key)).is_some();

@@ -11,7 +11,7 @@ fn row(lines: &str) -> String {
     format!(
         "title = 'mine'\n[trainings.short]\nepochs = 2\nbatch = 8\noptimiser = 'sgd'\nlearning-rate = 0.1\n\
          weight-decay = 0.0\nmilestones = []\n[defaults]\ndata-set = 'mnist'\n\
-         model = {{ kind = 'fcn', width = 30, hidden-layers = 2 }}\n\
+         batch-size = 3\nmodel = {{ kind = 'fcn', width = 30, hidden-layers = 2 }}\n\
          analysis = {{ kind = 'spectrum', matrix = 'covariance' }}\n[[row]]\nid = 'a'\n{lines}\n"
     )
 }
@@ -23,7 +23,7 @@ fn rows_stand_over_the_defaults() {
     assert!(matches!(row.model, ModelSpec::Fcn { width: 5, hidden_layers: 2, .. }), "{:?}", row.model);
     let Analysis::Spectrum { matrix, values, top } = row.analysis else { panic!("{:?}", row.analysis) };
     assert_eq!((matrix, values, top), (Matrix::SecondMoment, SpectrumValues::Eigenvalues, 1000));
-    assert_eq!((row.batch_size, row.iterations), (1, 5000));
+    assert_eq!((row.batch_size, row.iterations), (3, 5000));
 }
 
 #[test]
@@ -47,6 +47,12 @@ fn unfit_rows_are_refused_by_name_and_value() {
     for (lines, expected) in [
         ("batch-sise = 3", "batch-sise"),
         ("batch-size = 0", "batch-size is 0"),
+        ("batch-size = 1", "batch-norm needs the statistics of at least 2"),
+        ("labels = { kind = 'symmetric-noise', rate = 7.0 }", "label noise is 7"),
+        (
+            "training = { epochs = 1, batch = 8, optimiser = 'sgd', learning-rate = -1.0, weight-decay = 0.0, milestones = [] }",
+            "learning-rate is -1",
+        ),
         ("iterations = 1", "iterations is 1"),
         ("iterations = 500", "top is 1000; with 500 iterations it must be 2 to 500"),
         ("analysis = { top = 1 }", "top is 1"),

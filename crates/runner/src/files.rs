@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
@@ -38,7 +39,7 @@ pub(crate) fn place(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result
 }
 
 /// How the names of unfinished files begin.
-pub(crate) const TEMPORARY: &str = ".unfinished-";
+pub(crate) const TEMPORARY: &str = ".gradspectra-unfinished-";
 
 #[cfg(unix)]
 fn set_readable(file: &File) -> std::io::Result<()> {
@@ -61,9 +62,17 @@ fn sync_folder(_folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes `value` as indented JSON.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+/// Writes `value` as indented JSON, from which it can be read back.
+///
+/// # Errors
+///
+/// It cannot be read back (JSON has no NaN and no infinity), or the file cannot be written.
+pub(crate) fn write_json<T: Serialize + DeserializeOwned>(path: &Path, value: &T) -> Result<()> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::io(path, "write", error.into()))?;
+    if serde_json::from_slice::<T>(&bytes).is_err() {
+        let found = "a value that JSON does not hold, such as NaN";
+        return Err(Error::malformed(path, found, "finite numbers; please report this"));
+    }
     bytes.push(b'\n');
     write(path, &bytes)
 }

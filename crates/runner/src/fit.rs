@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gradspectra_analysis::XMinScan;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::npy;
 use crate::power_law::PowerLawReport;
 
@@ -27,12 +27,16 @@ pub enum Top {
 ///
 /// The file is not such an array, or its values are unfit.
 pub fn fit_file(path: &Path, top: Top, seed: u64) -> Result<PowerLawReport> {
-    const DEFAULT: usize = 1000;
     let values = npy::values(path)?;
+    fit(&values, top, seed).map_err(|error| Error::File { path: path.to_owned(), source: Box::new(error) })
+}
+
+fn fit(values: &[f64], top: Top, seed: u64) -> Result<PowerLawReport> {
+    const DEFAULT: usize = 1000;
     let top = match top {
         Top::Default => DEFAULT.min(values.len()),
         Top::Given(top) => top,
-        Top::Scanned => XMinScan::of(&values)?.chosen().k(),
+        Top::Scanned => XMinScan::of(values)?.chosen().k(),
     };
-    PowerLawReport::of(&values, top, seed)
+    PowerLawReport::of(values, top, seed)
 }

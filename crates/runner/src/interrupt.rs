@@ -15,7 +15,7 @@ pub fn end_on_signals() -> Result<()> {
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             let _guard = crate::files::hold_writes();
-            eprintln!("\ninterrupted; finished rows are kept, the same command goes on from there");
+            eprintln!("\ninterrupted; finished rows and trainings are kept, the same command goes on after them");
             std::process::exit(128 + signal);
         }
     });

@@ -56,6 +56,7 @@ pub use result::{
 };
 pub use store::Store;
 pub use table::{Figures, Measure, Table, TableFormat, TableRow};
+pub use task::TaskKeys;
 
 /// This program and its version, as results name it.
 pub const PROGRAM: &str = concat!("gradspectra ", env!("CARGO_PKG_VERSION"));

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{CommandFactory, Parser};
+use gradspectra::data::DataRoot;
 use gradspectra::{
-    AnalyzeOptions, Experiment, Page, Report, Reporter, RunOptions, Store, Table, Top, Verbosity, analyze, catalogue,
-    fit_file, plan,
+    AnalyzeOptions, Experiment, Page, Report, Reporter, RunOptions, Store, Table, TaskKeys, Top, Verbosity, analyze,
+    catalogue, fit_file, plan,
 };
 
 use cli::{Cli, Command, ReportFormat, Run, Selection};
@@ -60,7 +61,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
             let experiments = shortened(experiments, &run)?;
             let out = out(&run);
             let store = out.is_dir().then(|| Store::open(&out)).transpose()?;
-            print(&plan::plan(&experiments, &seeds(&run), run.backend, store.as_ref())?)
+            print(&plan::plan(&experiments, &seeds(&run), run.backend, &data_root(&run)?, store.as_ref())?)
         }
         Command::List { table } => list(table),
         Command::Analyze { file, orientation, tensor, top, seed, threads, memory, out, format, quiet } => {
@@ -171,16 +172,33 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
         long: run.long,
         reporter,
     };
+    let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
     let outcome = gradspectra::run(&shortened, &store, &options);
-    gradspectra::draw_missing(&store, &shortened, &options.seeds)?;
-    for experiment in &experiments {
-        let table = Table::of(experiment, &options.seeds, &store);
+    let shown = show(&experiments, &keys, &store, &options, run);
+    outcome?;
+    shown
+}
+
+/// Prints and writes the tables, and writes plots and the report.
+fn show(
+    experiments: &[Experiment],
+    keys: &TaskKeys,
+    store: &Store,
+    options: &RunOptions,
+    run: &Run,
+) -> anyhow::Result<()> {
+    gradspectra::draw_missing(store, experiments, &options.seeds)?;
+    for experiment in experiments {
+        let name = &experiment.name;
+        let table = Table::of(experiment, &options.seeds, |row, seed| {
+            store.result(name, &row.id, seed, Some(keys.get(name, &row.id, seed)?))
+        });
         if table.rows.iter().any(|row| !row.seeds.is_empty()) {
-            table.write(&store)?;
+            table.write(store)?;
         }
         print(&table.format(run.format))?;
     }
-    match Report::of(&store) {
+    match Report::of(store) {
         Ok(report) => {
             report.write(Page::Html)?;
             if !run.quiet {
@@ -193,7 +211,11 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
     if !run.quiet {
         eprintln!("results: {}", store.root().display());
     }
-    Ok(outcome?)
+    Ok(())
+}
+
+fn data_root(run: &Run) -> anyhow::Result<DataRoot> {
+    Ok(DataRoot::new(run.data_dir.clone())?)
 }
 
 fn report(out: &Path, page: Page, check: bool) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::backend::Backend;
-use crate::data::DataSet;
+use crate::data::{DataRoot, DataSet, LabelCorruption};
 use crate::experiment::{Analysis, Axis, Experiment, Row, Vectors};
 use crate::model::ModelSpec;
 use crate::store::Store;
@@ -143,9 +143,15 @@ fn gigabytes(bytes: u64) -> String {
 /// # Errors
 ///
 /// A file that a row names cannot be read.
-pub fn plan(experiments: &[Experiment], seeds: &[u64], backend: Backend, store: Option<&Store>) -> Result<String> {
+pub fn plan(
+    experiments: &[Experiment],
+    seeds: &[u64],
+    backend: Backend,
+    data: &DataRoot,
+    store: Option<&Store>,
+) -> Result<String> {
     let mut text = String::new();
-    let groups = tasks(experiments, seeds, backend)?;
+    let groups = tasks(experiments, seeds, backend, data)?;
     for (index, group) in groups.iter().enumerate() {
         let _ = writeln!(text, "position {} of {}: {}", index + 1, groups.len(), position(&group[0]));
         for task in group {
@@ -173,5 +179,10 @@ fn position(task: &Task) -> String {
         (None, Some(training)) => format!("trained for {} epochs", training.epochs),
         (None, None) => "random parameters".to_owned(),
     };
-    format!("{} on {}, {place}, seed {}", row.model, row.data_set, task.own_seed())
+    let labels = match row.labels {
+        LabelCorruption::None => String::new(),
+        LabelCorruption::SymmetricNoise { rate } => format!(", {:.0}% label noise", 100.0 * rate),
+        LabelCorruption::Shuffled => ", shuffled labels".to_owned(),
+    };
+    format!("{} on {}{labels}, {place}, seed {}", row.model, row.data_set, task.own_seed())
 }

@@ -37,11 +37,14 @@ pub(crate) struct PositionSpec {
     initialisation: Initialisation,
     pub(crate) training: Option<Training>,
     weights_sha256: Option<String>,
+    /// The SHA-256 of the training files that are not the official ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unofficial_files: Vec<String>,
     seed: u64,
 }
 
 impl PositionSpec {
-    pub(crate) fn of(row: &Row, seed: u64, backend: Backend) -> Result<Self> {
+    pub(crate) fn of(row: &Row, seed: u64, backend: Backend, unofficial_files: Vec<String>) -> Result<Self> {
         let weights_sha256 = row.weights.as_deref().map(files::sha256_of_file).transpose()?;
         Ok(Self {
             program: crate::PROGRAM,
@@ -54,6 +57,7 @@ impl PositionSpec {
             initialisation: row.initialisation,
             training: row.training.clone(),
             weights_sha256,
+            unofficial_files,
             seed,
         })
     }

@@ -48,20 +48,7 @@ impl Store {
         }
         file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(error)?;
         self.lock = Some(file);
-        self.clear_unfinished(&self.root.clone())
-    }
-
-    fn clear_unfinished(&self, folder: &Path) -> Result<()> {
-        let error = |source| Error::io(folder, "read the folder", source);
-        for entry in fs::read_dir(folder).map_err(error)? {
-            let entry = entry.map_err(error)?;
-            let kind = entry.file_type().map_err(error)?;
-            if kind.is_dir() {
-                self.clear_unfinished(&entry.path())?;
-            } else if entry.file_name().to_string_lossy().starts_with(files::TEMPORARY) {
-                fs::remove_file(entry.path()).map_err(error)?;
-            }
-        }
+        clear_unfinished(&self.root, 2);
         Ok(())
     }
 
@@ -115,6 +102,19 @@ impl Store {
     /// How long a row took, if that is known.
     pub fn timings(&self, experiment: &str, row: &str, seed: u64) -> Option<Timings> {
         read_json(&self.row_file(experiment, row, seed, "timings.json"))
+    }
+}
+
+/// Removes what a killed process left, down to `depth` folders below; what cannot be read or removed stays.
+fn clear_unfinished(folder: &Path, depth: usize) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if depth > 0 {
+                clear_unfinished(&entry.path(), depth - 1);
+            }
+        } else if entry.file_name().to_string_lossy().starts_with(files::TEMPORARY) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

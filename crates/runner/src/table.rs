@@ -141,15 +141,14 @@ impl Measure {
 }
 
 impl Table {
-    /// The table of `experiment` from the results in `store`, whatever tasks they are of.
-    pub fn of(experiment: &Experiment, seeds: &[u64], store: &Store) -> Self {
+    /// The table of `experiment` from the results that `result` gives for its rows and seeds.
+    pub fn of(experiment: &Experiment, seeds: &[u64], result: impl Fn(&Row, u64) -> Option<RowResult>) -> Self {
         let mut notes = Vec::new();
         let rows = experiment
             .rows
             .iter()
             .map(|row| {
-                let results: Vec<_> =
-                    seeds.iter().filter_map(|&seed| store.result(&experiment.name, &row.id, seed, None)).collect();
+                let results: Vec<_> = seeds.iter().filter_map(|&seed| result(row, seed)).collect();
                 note_differences(row, &results, &mut notes);
                 TableRow::of(row, &results)
             })
@@ -163,11 +162,15 @@ impl Table {
         }
     }
 
+    /// The title with what the table shows.
+    fn heading(&self) -> String {
+        match self.caption.as_str() {
+            "" => self.title.clone(),
+            caption => format!("{}: {caption}", self.title),
+        }
+    }
+
     /// The table in a format.
-    ///
-    /// # Errors
-    ///
-    /// None but JSON's, which plain data does not have.
     pub fn format(&self, format: TableFormat) -> String {
         match format {
             TableFormat::Text => text::table(self),
@@ -211,13 +214,13 @@ fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec<String>) {
     for result in results {
         if row.minibatches.is_none() && result.row.iterations != row.iterations {
             let (ours, full) = (result.row.iterations, row.iterations);
-            note(format!("quick: T = {ours} instead of {full}"));
+            note(format!("shortened: T = {ours} instead of {full}"));
         }
         let epochs = |row: &Row| row.training.as_ref().map(|training| training.epochs);
         if let (Some(ours), Some(full)) = (epochs(&result.row), epochs(row))
             && ours != full
         {
-            note(format!("quick: trained for {ours} of {full} epochs"));
+            note(format!("shortened: trained for {ours} of {full} epochs"));
         }
         for file in result.data_files.iter().filter(|file| !file.listed) {
             note(format!("{} (SHA-256 {}) is not a listed file", file.name, file.sha256));
@@ -328,7 +331,8 @@ impl TableRow {
 
     /// d_ks, or that the row is not done.
     fn rounded_d_ks(&self) -> String {
-        self.d_ks.map_or_else(|| "not done".to_owned(), |d_ks| d_ks.rounded(4))
+        let none = if self.seeds.is_empty() { "not done" } else { "none" };
+        self.d_ks.map_or_else(|| none.to_owned(), |d_ks| d_ks.rounded(4))
     }
 }
 

@@ -37,7 +37,7 @@ fn table() -> Table {
         experiment: "=cmd".to_owned(),
         title: "Table 5".to_owned(),
         caption: NAME.to_owned(),
-        notes: vec!["quick: T = 2000 instead of 5000".to_owned()],
+        notes: vec!["shortened: T = 2000 instead of 5000".to_owned()],
         rows: vec![
             row("label-noise-40", spectrum.clone(), &[0.012, 0.02]),
             row("entries", entries, &[0.4]),
@@ -56,7 +56,7 @@ fn terminal_tables_fit_80_columns_and_set_ours_beside_the_papers() {
     }
     assert!(text.contains("missing") && text.contains("not done"), "{text}");
     assert!(text.contains("test accuracy 99.25±0.35%: label-noise-40"), "{text}");
-    assert!(text.contains("quick: T = 2000"), "{text}");
+    assert!(text.contains("shortened: T = 2000"), "{text}");
 }
 
 #[test]

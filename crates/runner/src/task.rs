@@ -1,5 +1,9 @@
 //! The work of a run: one task a row and seed, ordered so that what tasks share is made once.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use gradspectra_data::{DataRoot, DataSet, Split, files_at_hand};
 use serde::Serialize;
 
 use crate::backend::Backend;
@@ -27,8 +31,8 @@ struct Identity<'a> {
 }
 
 impl Task {
-    pub(crate) fn new(experiment: &str, row: &Row, seed: u64, backend: Backend) -> Result<Self> {
-        let position = PositionSpec::of(row, seed + row.seed_offset, backend)?;
+    fn new(experiment: &str, row: &Row, seed: u64, backend: Backend, unofficial_files: Vec<String>) -> Result<Self> {
+        let position = PositionSpec::of(row, seed + row.seed_offset, backend, unofficial_files)?;
         let minibatches_sha256 = row.minibatches.as_deref().map(files::sha256_of_file).transpose()?;
         let bare = Row { setting: None, paper: None, weights: None, minibatches: None, ..row.clone() };
         let identity = Identity { row: &bare, position: &position, minibatches_sha256 };
@@ -54,12 +58,22 @@ impl Task {
 }
 
 /// The tasks of `experiments` at `seeds`, those with equal positions together, those with equal gradients in turn.
-pub(crate) fn tasks(experiments: &[Experiment], seeds: &[u64], backend: Backend) -> Result<Vec<Vec<Task>>> {
+pub(crate) fn tasks(
+    experiments: &[Experiment],
+    seeds: &[u64],
+    backend: Backend,
+    data: &DataRoot,
+) -> Result<Vec<Vec<Task>>> {
+    let mut unofficial: BTreeMap<DataSet, Vec<String>> = BTreeMap::new();
     let mut groups: Vec<(String, Vec<Task>)> = Vec::new();
     for &seed in seeds {
         for experiment in experiments {
             for row in &experiment.rows {
-                let task = Task::new(&experiment.name, row, seed, backend)?;
+                let files = match unofficial.entry(row.data_set) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(unofficial_files(row.data_set, data)?),
+                };
+                let task = Task::new(&experiment.name, row, seed, backend, files.clone())?;
                 let key = task.position.key();
                 match groups.iter_mut().find(|(position, _)| *position == key) {
                     Some((_, tasks)) => tasks.push(task),
@@ -73,4 +87,32 @@ pub(crate) fn tasks(experiments: &[Experiment], seeds: &[u64], backend: Backend)
         tasks
     };
     Ok(groups.into_iter().map(in_turn).collect())
+}
+
+/// The SHA-256 of the training files at hand that are not the official ones; those to be downloaded are.
+fn unofficial_files(data_set: DataSet, data: &DataRoot) -> Result<Vec<String>> {
+    let files = files_at_hand(data_set, Split::Train, data)?.unwrap_or_default();
+    let unofficial = files.into_iter().filter(|file| !file.listed || file.variant.is_some());
+    Ok(unofficial.map(|file| file.sha256).collect())
+}
+
+/// The SHA-256 of the task of every row and seed, by which its result is known.
+#[derive(Debug, Clone, Default)]
+pub struct TaskKeys(BTreeMap<(String, String, u64), String>);
+
+impl TaskKeys {
+    /// The keys of the tasks that a run of `experiments` does.
+    ///
+    /// # Errors
+    ///
+    /// A file that a row names, or a file of a data set, cannot be read.
+    pub fn of(experiments: &[Experiment], seeds: &[u64], backend: Backend, data: &DataRoot) -> Result<Self> {
+        let tasks = tasks(experiments, seeds, backend, data)?.into_iter().flatten();
+        Ok(Self(tasks.map(|task| ((task.experiment, task.row.id, task.seed), task.key)).collect()))
+    }
+
+    /// The key of a row at a seed.
+    pub fn get(&self, experiment: &str, row: &str, seed: u64) -> Option<&str> {
+        self.0.get(&(experiment.to_owned(), row.to_owned(), seed)).map(String::as_str)
+    }
 }

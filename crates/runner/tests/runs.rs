@@ -116,6 +116,54 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn a_row_alone_gives_the_bytes_of_the_whole_run() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    run(folder.path(), &["--quiet", "--out", "together"]);
+    let rows: Vec<&str> =
+        EXPERIMENT.lines().filter_map(|line| line.strip_prefix("id = '")?.strip_suffix('\'')).collect();
+    assert_eq!(rows.len(), 12);
+    for row in rows {
+        run(folder.path(), &["--quiet", "--out", "alone", "--rows", row]);
+        let [alone, together] =
+            ["alone", "together"].map(|out| common::contents(&folder.path().join(out).join("small").join(row)));
+        assert_same(&together, &alone);
+    }
+}
+
+#[test]
+fn other_data_files_are_another_task() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let copy = folder.path().join("data/avila");
+    std::fs::create_dir_all(&copy).unwrap();
+    for name in ["avila-tr.txt", "avila-ts.txt"] {
+        std::fs::copy(common::root().join("datasets/avila").join(name), copy.join(name)).unwrap();
+    }
+    let rows = ["--rows", "trained", "--data-dir", "data"];
+    assert!(run(folder.path(), &rows).contains("training"));
+    assert!(run(folder.path(), &rows).contains("done already"));
+    let path = copy.join("avila-tr.txt");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("0.266074", "0.266075", 1)).unwrap();
+    assert_ne!(std::fs::read_to_string(&path).unwrap(), text);
+    assert!(run(folder.path(), &rows).contains("training"), "neither the row nor the position is reused");
+}
+
+#[test]
+fn a_table_shows_nothing_of_another_spec() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    run(folder.path(), &["--rows", "random"]);
+    let failing = EXPERIMENT.replace("id = 'random'\n", "id = 'random'\nanalysis = { top = 80 }\n");
+    assert_ne!(failing, EXPERIMENT);
+    std::fs::write(folder.path().join("small.toml"), failing).unwrap();
+    let output = common::program(folder.path()).args(["run", "small.toml", "--rows", "random"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("not done"));
+}
+
+#[test]
 fn a_second_run_skips_what_is_done_and_another_seed_is_another_result() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());
@@ -205,5 +253,5 @@ fn a_terminated_run_says_how_to_go_on_and_exits_143() {
     std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(143));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("finished rows are kept"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("finished rows and trainings are kept"));
 }

@@ -1,6 +1,6 @@
 //! Which values fit each other.
 
-use gradspectra_data::DataSet;
+use gradspectra_data::{DataSet, LabelCorruption};
 use gradspectra_models::{Augmentation, Training};
 
 use super::{Analysis, Axis, Experiment, Row, SpectrumValues, Vectors};
@@ -52,6 +52,23 @@ impl Row {
         if let Some(Training { epochs: 0, .. } | Training { batch: 0, .. }) = self.training {
             return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
         }
+        if self.seed_offset >= 1 << 32 {
+            return Err(format!("seed-offset is {}; it must be below 2^32", self.seed_offset));
+        }
+        if let LabelCorruption::SymmetricNoise { rate } = self.labels
+            && !(0.0..=1.0).contains(&rate)
+        {
+            return Err(format!("the rate of label noise is {rate}; it must be 0 to 1"));
+        }
+        if let Some(training) = &self.training {
+            check_training(training)?;
+        }
+        if self.model.mixes_examples() && self.minibatches.is_none() && self.batch_size < 2 {
+            return Err("batch-size is 1, and batch-norm needs the statistics of at least 2 examples".to_owned());
+        }
+        if let Analysis::Entries { sampled_parameters: Some(0), .. } = self.analysis {
+            return Err("sampled-parameters is 0; give at least 1, or leave it out".to_owned());
+        }
         if let Vectors::Updates { weight_decay, .. } = self.vectors {
             if !weight_decay.is_finite() || weight_decay < 0.0 {
                 return Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on"));
@@ -81,5 +98,19 @@ impl Row {
             top if (2..=available).contains(&top) => Ok(()),
             top => Err(format!("top is {top}; with {iterations} iterations it must be 2 to {available}")),
         }
+    }
+}
+
+fn check_training(training: &Training) -> std::result::Result<(), String> {
+    let Training { learning_rate, weight_decay, .. } = *training;
+    if !learning_rate.is_finite() || learning_rate <= 0.0 {
+        return Err(format!("learning-rate is {learning_rate}; it must be a positive number"));
+    }
+    if !weight_decay.is_finite() || weight_decay < 0.0 {
+        return Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on"));
+    }
+    match training.milestones.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+        Some(share) => Err(format!("a milestone is {share}; milestones are shares of the epochs, 0 to 1")),
+        None => Ok(()),
     }
 }

@@ -49,7 +49,7 @@ fn section(store: &Store, name: &str) -> Result<Section> {
         RowFound { row: row.clone(), results, timings }
     });
     let rows = rows.collect();
-    let table = Table::of(&experiment, &all_seeds, store);
+    let table = Table::of(&experiment, &all_seeds, |row, seed| store.result(name, &row.id, seed, None));
     Ok(Section { experiment, table, rows })
 }
 

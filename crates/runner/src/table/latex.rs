@@ -4,11 +4,7 @@ use super::Table;
 use super::grid::{Extent, Grid};
 
 pub(super) fn table(table: &Table) -> String {
-    let mut text = format!(
-        "\\begin{{table}}\n  \\centering\n  \\caption{{{}: {}}}\n",
-        escaped(&table.title),
-        escaped(&table.caption)
-    );
+    let mut text = format!("\\begin{{table}}\n  \\centering\n  \\caption{{{}}}\n", escaped(&table.heading()));
     for grid in table.grids(Extent::Full) {
         text += &tabular(&grid);
     }

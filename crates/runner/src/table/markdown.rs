@@ -5,7 +5,7 @@ use super::grid::Extent;
 
 pub(super) fn table(table: &Table) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut text = format!("**{}: {}**\n", escaped(&table.title), escaped(&table.caption));
+    let mut text = format!("**{}**\n", escaped(&table.heading()));
     for grid in table.grids(Extent::Full) {
         text.push('\n');
         text += &line(grid.header.iter().map(|name| escaped(name)).collect());

@@ -4,7 +4,7 @@ use super::grid::{Extent, Grid};
 use super::{Table, rounded};
 
 pub(super) fn table(table: &Table) -> String {
-    let mut lines = wrapped(&format!("{}: {}", table.title, table.caption));
+    let mut lines = wrapped(&table.heading());
     for grid in table.grids(Extent::Short) {
         lines.push(String::new());
         lines.extend(aligned(&grid));
