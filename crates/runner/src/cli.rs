@@ -18,10 +18,10 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   gradspectra reproduce --table 5 --quick     Table 5 in small, in minutes
-  gradspectra reproduce --table 5 --seeds 3   Table 5 in full, mean and deviation over three seeds
-  gradspectra plan --table 5                  what that would do, and the memory it takes
+  gradspectra reproduce --table 5 --seeds 3   Table 5 in full, three seeds
+  gradspectra plan --table 5                  what that would do
   gradspectra run my.toml                     rows of your own
-  gradspectra analyze G.npy                   a gradient matrix from PyTorch or elsewhere
+  gradspectra analyze G.npy                   a gradient matrix from anywhere
   gradspectra fit values.npy --top 1000       a power law through any values";
 
 const ANALYZE_EXAMPLES: &str = "\

@@ -55,7 +55,7 @@ pub use result::{
     Timings, Way,
 };
 pub use store::Store;
-pub use table::{Figures, Measure, Table, TableFormat, TableRow};
+pub use table::{Figures, Measure, Table, TableFormat, TableRow, wrapped};
 pub use task::TaskKeys;
 
 /// This program and its version, as results name it.

@@ -239,17 +239,14 @@ fn list(table: Option<u32>) -> anyhow::Result<()> {
     let mut text = String::new();
     for name in names {
         let experiment = catalogue::experiment(&name)?;
-        text += &format!("{name}: {}\n", experiment.caption);
+        let heading = gradspectra::wrapped(&format!("{name}: {}", experiment.caption));
+        text += &(heading.join("\n") + "\n");
+        let ids = experiment.rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
         for row in &experiment.rows {
+            let (model, data_set) = (row.model.to_string(), row.data_set.to_string());
+            let (place, batch) = (row.position_title(), row.batch_size);
             let setting = row.setting.as_deref().unwrap_or("");
-            let place = row.position_title();
-            let line = format!(
-                "  {:<20} {:<9} {:<10} {place:<9} B = {:<6} {setting}",
-                row.id,
-                row.data_set.to_string(),
-                row.model.to_string(),
-                row.batch_size
-            );
+            let line = format!("  {:<ids$}  {model:<10} {data_set:<9} {place:<8} B {batch:<5} {setting}", row.id);
             text += line.trim_end();
             text.push('\n');
         }

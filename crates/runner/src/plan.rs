@@ -161,12 +161,9 @@ pub fn plan(
             let memory = gigabytes(MemoryEstimate::of(row).total());
             let state = if done { "done" } else { "to do" };
             let (batch, iterations) = (row.batch_size, row.iterations);
-            let _ = writeln!(
-                text,
-                "  {:<26} seed {:<4} B = {batch:<6} T = {iterations:<6} {memory:>9}  {state}",
-                format!("{} {}", task.experiment, row.id),
-                task.seed
-            );
+            let name = format!("{} {}", task.experiment, row.id);
+            let seed = task.seed;
+            let _ = writeln!(text, "  {name:<34} seed {seed:<3} B {batch:<5} T {iterations:<5} {memory:>8}  {state}");
         }
     }
     Ok(text)

@@ -8,6 +8,8 @@ mod text;
 
 use std::collections::BTreeSet;
 
+pub use text::wrapped;
+
 use clap::ValueEnum;
 use gradspectra_analysis::KsTest;
 use serde::Serialize;

@@ -55,8 +55,8 @@ fn accuracies(table: &Table) -> Vec<String> {
 
 const WIDTH: usize = 80;
 
-/// `text` in lines that fit, where its words allow.
-fn wrapped(text: &str) -> Vec<String> {
+/// `text` in lines of at most 80 characters, where its words allow.
+pub fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is a first line");
