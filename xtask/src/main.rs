@@ -36,7 +36,7 @@ enum Task {
     /// Fits a power law to the values in a file
     #[command(disable_help_flag = true)]
     Fit(Forwarded),
-    /// Runs the benchmarks of analysis and models
+    /// Runs the benchmarks behind docs/performance.md
     Bench,
     /// Writes a report of all results in a folder, beside the paper's figures
     #[command(disable_help_flag = true)]
