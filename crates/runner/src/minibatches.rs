@@ -21,16 +21,32 @@ pub(crate) fn of_row(row: &Row, seed: u64, examples: usize) -> Result<(Vec<u32>,
     }
 }
 
+/// The row with the B and T of its file of minibatches, where it has one.
+pub(crate) fn sized(row: &Row) -> Result<Row> {
+    let mut row = row.clone();
+    if let Some(path) = &row.minibatches {
+        let malformed = |found: String| Error::malformed(path, found, EXPECTED);
+        (row.iterations, row.batch_size) = shape(&npy::open(path, EXPECTED)?).map_err(malformed)?;
+    }
+    Ok(row)
+}
+
+const EXPECTED: &str = "an .npy of int64 indices [T] or [T, B] in C order, T at least 2";
+
+/// T and B of an array of indices.
+fn shape<R: std::io::Read>(npy: &npyz::NpyFile<R>) -> std::result::Result<(usize, usize), String> {
+    match *npy.shape() {
+        [iterations] if iterations >= 2 => Ok((iterations as usize, 1)),
+        [iterations, batch] if iterations >= 2 && batch >= 1 => Ok((iterations as usize, batch as usize)),
+        ref shape => Err(format!("an array of shape {shape:?}")),
+    }
+}
+
 /// Reads int64 or int32 indices `[T]` or `[T, B]` of `examples` examples.
 fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
-    let expected = "an .npy of int64 indices [T] or [T, B] in C order, T at least 2";
-    let malformed = |found: String| Error::malformed(path, found, expected);
-    let npy = npy::open(path, expected)?;
-    let batch = match *npy.shape() {
-        [iterations] if iterations >= 2 => 1,
-        [iterations, batch] if iterations >= 2 && batch >= 1 => batch as usize,
-        ref shape => return Err(malformed(format!("an array of shape {shape:?}"))),
-    };
+    let malformed = |found: String| Error::malformed(path, found, EXPECTED);
+    let npy = npy::open(path, EXPECTED)?;
+    let (_, batch) = shape(&npy).map_err(malformed)?;
     if npy.order() == npyz::Order::Fortran && batch > 1 {
         return Err(malformed("an array in Fortran order".to_owned()));
     }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::backend::Backend;
 use crate::data::{DataRoot, DataSet, LabelCorruption};
 use crate::experiment::{Analysis, Axis, Experiment, Row, Vectors};
+use crate::minibatches::sized;
 use crate::model::ModelSpec;
 use crate::store::Store;
 use crate::task::{Task, tasks};
@@ -80,14 +81,14 @@ fn available_memory() -> Option<u64> {
 ///
 /// # Errors
 ///
-/// The first such row, with its estimate.
+/// The first such row, with its estimate; or a row's file of minibatches cannot be read.
 pub fn check_memory(experiments: &[Experiment], budget: Option<u64>) -> Result<()> {
     let Some(budget) = budget.or_else(|| available_memory().map(|bytes| bytes / 4 * 3)) else {
         return Ok(());
     };
     for experiment in experiments {
         for row in &experiment.rows {
-            let needed = MemoryEstimate::of(row).total();
+            let needed = MemoryEstimate::of(&sized(row)?).total();
             if needed > budget {
                 return Err(Error::Setting {
                     name: "the memory",
@@ -155,7 +156,7 @@ pub fn plan(
     for (index, group) in groups.iter().enumerate() {
         let _ = writeln!(text, "position {} of {}: {}", index + 1, groups.len(), position(&group[0]));
         for task in group {
-            let row = &task.row;
+            let row = &sized(&task.row)?;
             let done = store
                 .is_some_and(|store| store.result(&task.experiment, &row.id, task.seed, Some(&task.key)).is_some());
             let memory = gigabytes(MemoryEstimate::of(row).total());
