@@ -1,0 +1,40 @@
+//! What the direct way refuses.
+
+use burn::module::Module;
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+use gradspectra_capture::{CaptureError, MinibatchIndices, direct_history};
+use gradspectra_models::{Classifier, LabelledInputs, Trace};
+
+#[derive(Module, Debug)]
+struct Idle {
+    used: Linear,
+    idle: Linear,
+}
+
+impl Classifier for Idle {
+    fn logits(&self, inputs: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
+        trace.layer("used", &self.used, inputs)
+    }
+}
+
+fn capture(inputs: &[f32]) -> CaptureError {
+    let device = Device::flex().autodiff();
+    let linear = || LinearConfig::new(2, 3).init(&device);
+    let model = Idle { used: linear(), idle: linear() };
+    let examples = LabelledInputs::new(inputs, &[0, 2], 2);
+    let minibatches = MinibatchIndices::new(&[0, 1], 1, 2).expect("valid indices");
+    direct_history(&model, examples, minibatches, &device, |_| ()).expect_err("a layer takes no part in the loss")
+}
+
+#[test]
+fn a_parameter_without_a_gradient_is_named() {
+    assert_eq!(capture(&[1.0, 2.0, 3.0, 4.0]), CaptureError::NoGradient { path: "idle.weight".to_owned() });
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_is_named_before_it() {
+    assert!(
+        matches!(capture(&[f32::NAN, 2.0, 3.0, 4.0]), CaptureError::NotFinite { path, .. } if path == "used.weight")
+    );
+}
