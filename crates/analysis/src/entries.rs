@@ -197,6 +197,11 @@ impl EntryTests {
         &self.kept
     }
 
+    /// The tests that are kept, which then are no longer.
+    pub fn take_kept(&mut self) -> Vec<EntryTest> {
+        std::mem::take(&mut self.kept)
+    }
+
     /// Means, rates and counts so far.
     pub fn summary(&self) -> EntryTestSummary {
         let tally = &self.tally;

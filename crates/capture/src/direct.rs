@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
@@ -17,16 +19,37 @@ pub fn direct_history<M: Classifier>(
     examples: LabelledInputs,
     minibatches: MinibatchIndices,
     device: &Device,
-    mut progress: impl FnMut(usize),
+    progress: impl FnMut(usize),
 ) -> Result<GradientHistory> {
     let layout = ParameterLayout::of(model);
-    let mut gradients = Mat::zeros(layout.parameters(), minibatches.iterations());
-    for_each_gradient(model, examples, minibatches, device, |t, gradient| {
-        gradients.col_as_slice_mut(t).copy_from_slice(gradient);
-        progress(t + 1);
-        Ok(())
-    })?;
+    let gradients = direct_block(model, examples, minibatches, device, 0..layout.parameters(), progress)?;
     Ok(GradientHistory::new(layout, gradients))
+}
+
+/// The rows of G of the parameters `rows`, as [`direct_history`] else: one pass an iteration for every such block.
+///
+/// # Errors
+///
+/// A parameter without a gradient, or a gradient that is not finite.
+///
+/// # Panics
+///
+/// If `rows` goes beyond the parameters.
+pub fn direct_block<M: Classifier>(
+    model: &M,
+    examples: LabelledInputs,
+    minibatches: MinibatchIndices,
+    device: &Device,
+    rows: Range<usize>,
+    mut progress: impl FnMut(usize),
+) -> Result<Mat<f32>> {
+    let mut block = Mat::zeros(rows.len(), minibatches.iterations());
+    for_each_gradient(model, examples, minibatches, device, |t, gradient| {
+        block.col_as_slice_mut(t).copy_from_slice(&gradient[rows.clone()]);
+        progress(t + 1);
+        Ok::<_, CaptureError>(())
+    })?;
+    Ok(block)
 }
 
 /// Hands the gradient of every iteration in turn to `visit`, so that G need not be held; as [`direct_history`] else.

@@ -1,22 +1,18 @@
+mod layer;
+mod sums;
+
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
-use gradspectra_models::{Classifier, Factors, LabelledInputs, LayerFactors, Trace, WeightLayout, cross_entropy_sum};
-use rayon::prelude::*;
+use burn::tensor::Device;
+use faer::Mat;
+use gradspectra_models::{Classifier, LabelledInputs, LayerFactors, Trace, cross_entropy_sum};
 
 use crate::gram::{GramBuilder, inner_products, update_lower};
 use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Result};
+use layer::{Layer, Rows, Values};
 
 /// Examples that run through the model at once.
 const CHUNK: usize = 500;
-/// Parameters that enter a Gram matrix at once, about.
-const BLOCK: usize = 8192;
-/// Columns that are summed together, a cache line.
-const LANES: usize = 16;
-/// Examples whose factors are gathered at once.
-const GATHER: usize = 512;
 
 /// The gradients of single examples at a fixed position, as the factors that they are products of.
 #[derive(Debug)]
@@ -25,48 +21,6 @@ pub struct ExampleFactors {
     /// The row of every example's factors, `u32::MAX` where it has none.
     rows: Vec<u32>,
     layers: Vec<Layer>,
-}
-
-#[derive(Debug)]
-struct Layer {
-    path: String,
-    range: Range<usize>,
-    values: Values,
-}
-
-/// Row-major arrays over examples, in the order of [`Factors`].
-#[derive(Debug)]
-enum Values {
-    Outer { input: Rows, delta: Rows, layout: WeightLayout, bias: bool },
-    Explicit(Rows),
-}
-
-#[derive(Debug)]
-struct Rows {
-    width: usize,
-    values: Vec<f32>,
-}
-
-impl Rows {
-    fn empty(width: usize, capacity: usize) -> Self {
-        Self { width, values: Vec::with_capacity(width * capacity) }
-    }
-
-    fn row(&self, row: u32) -> &[f32] {
-        let start = row as usize * self.width;
-        &self.values[start..start + self.width]
-    }
-
-    /// Columns are examples.
-    fn columns(&self) -> MatRef<'_, f32> {
-        MatRef::from_column_major_slice(&self.values, self.width, self.values.len() / self.width)
-    }
-
-    fn append(&mut self, tensor: Tensor<2>) -> bool {
-        let values = tensor.into_data().try_to_vec::<f32>().expect("factors are f32, as the model's parameters");
-        self.values.extend_from_slice(&values);
-        values.iter().all(|value| value.is_finite())
-    }
 }
 
 impl ExampleFactors {
@@ -107,6 +61,7 @@ impl ExampleFactors {
             let done = layers.first().map_or(0, Layer::examples);
             progress(done);
         }
+        layers.sort_unstable_by_key(|layer| layer.range.start);
         Ok(Some(Self { layout, rows, layers }))
     }
 
@@ -126,6 +81,11 @@ impl ExampleFactors {
         (tiled && covered == layout.parameters()).then_some(layers)
     }
 
+    /// The bytes that the factors of one example take.
+    pub fn bytes_per_example(&self) -> usize {
+        self.layers.iter().map(Layer::bytes_per_example).sum()
+    }
+
     /// G for any minibatches of the captured examples.
     ///
     /// # Panics
@@ -134,14 +94,32 @@ impl ExampleFactors {
     pub fn history(&self, minibatches: MinibatchIndices) -> GradientHistory {
         self.check(minibatches);
         let mut gradients = Mat::zeros(self.layout.parameters(), minibatches.iterations());
-        for layer in &self.layers {
-            for part in layer.parts() {
-                let rows = layer.range.start + part.start;
-                let block = gradients.as_mut().subrows_mut(rows, part.len());
-                self.fill(layer, part, minibatches, block);
-            }
+        for (layer, part) in self.parts() {
+            let rows = layer.range.start + part.start;
+            let block = gradients.as_mut().subrows_mut(rows, part.len());
+            self.fill(layer, part, minibatches, block);
         }
         GradientHistory::new(self.layout.clone(), gradients)
+    }
+
+    /// G for any minibatches of the captured examples in blocks of rows, each made when it is asked for: the parameters
+    /// of a block, ascending, and their rows. A block has about 8192 rows, so 164 MB at T = 5000.
+    ///
+    /// # Panics
+    ///
+    /// If a minibatch names an example that was not captured.
+    pub fn blocks<'a>(&'a self, minibatches: MinibatchIndices<'a>) -> impl Iterator<Item = (Range<usize>, Mat<f32>)> {
+        self.check(minibatches);
+        self.parts().map(move |(layer, part)| {
+            let parameters = layer.range.start + part.start..layer.range.start + part.end;
+            let mut block = Mat::zeros(part.len(), minibatches.iterations());
+            self.fill(layer, part, minibatches, block.as_mut());
+            (parameters, block)
+        })
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&Layer, Range<usize>)> {
+        self.layers.iter().flat_map(|layer| layer.parts().into_iter().map(move |part| (layer, part)))
     }
 
     /// The Gram matrix of the minibatches' gradients, without forming G.
@@ -161,12 +139,8 @@ impl ExampleFactors {
             }
         }
         let mut builder = GramBuilder::new(minibatches.iterations());
-        for layer in &self.layers {
-            for part in layer.parts() {
-                let mut block = Mat::zeros(part.len(), minibatches.iterations());
-                self.fill(layer, part, minibatches, block.as_mut());
-                builder.add(block);
-            }
+        for (_, block) in self.blocks(minibatches) {
+            builder.add(block);
         }
         builder.finish()
     }
@@ -202,66 +176,6 @@ impl ExampleFactors {
         selected
     }
 
-    /// Sets `block` `[part, T]` to the entries `part` of the layer's gradients of every minibatch.
-    fn fill(&self, layer: &Layer, part: Range<usize>, minibatches: MinibatchIndices, block: MatMut<f32>) {
-        match &layer.values {
-            Values::Explicit(gradients) => self.fill_sums(gradients, part, minibatches, block),
-            Values::Outer { input, delta, .. } if part.start == input.width * delta.width => {
-                self.fill_sums(delta, 0..delta.width, minibatches, block);
-            }
-            Values::Outer { input, delta, layout, .. } => {
-                let (major, minor) = match layout {
-                    WeightLayout::InputMajor => (input, delta),
-                    WeightLayout::OutputMajor => (delta, input),
-                };
-                let part = part.start / minor.width..part.end / minor.width;
-                self.fill_products(major, part, minor, minibatches, block);
-            }
-        }
-    }
-
-    /// Means of the columns `part` of `source`, a few columns at a time, which then fit the cache for all minibatches.
-    fn fill_sums(&self, source: &Rows, part: Range<usize>, minibatches: MinibatchIndices, block: MatMut<f32>) {
-        let scale = 1.0 / minibatches.batch() as f32;
-        block.par_row_chunks_mut(LANES).enumerate().for_each(|(chunk, mut block)| {
-            let start = part.start + chunk * LANES;
-            let width = block.nrows();
-            let pack = |&row: &u32| {
-                let mut values = [0.0; LANES];
-                if row != u32::MAX {
-                    values[..width].copy_from_slice(&source.row(row)[start..start + width]);
-                }
-                values
-            };
-            let packed: Vec<[f32; LANES]> = self.rows.iter().map(pack).collect();
-            for t in 0..minibatches.iterations() {
-                let sums = sum_of(&packed, minibatches.iteration(t));
-                for (row, sum) in sums.iter().enumerate().take(width) {
-                    block[(row, t)] = *sum as f32 * scale;
-                }
-            }
-        });
-    }
-
-    /// Means of major_i minor_iᵀ, row-major, of the entries `part` of the major factor.
-    fn fill_products(
-        &self,
-        major: &Rows,
-        part: Range<usize>,
-        minor: &Rows,
-        minibatches: MinibatchIndices,
-        block: MatMut<f32>,
-    ) {
-        let scale = 1.0 / minibatches.batch() as f32;
-        block.par_col_iter_mut().enumerate().for_each_init(Scratch::default, |scratch, (t, column)| {
-            let column = column.try_as_col_major_mut().expect("Mat is column-major").as_slice_mut();
-            scratch.rows.clear();
-            scratch.rows.extend(minibatches.iteration(t).iter().map(|&example| self.rows[example as usize]));
-            scratch.sum_products(major, part.clone(), minor, column);
-            column.iter_mut().for_each(|value| *value *= scale);
-        });
-    }
-
     /// Refuses minibatches of examples that were not captured.
     fn check(&self, minibatches: MinibatchIndices) {
         for t in 0..minibatches.iterations() {
@@ -272,108 +186,9 @@ impl ExampleFactors {
     }
 }
 
-/// The sums over `examples` of their columns, in f64.
-fn sum_of(packed: &[[f32; LANES]], examples: &[u32]) -> [f64; LANES] {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let mut sums = [0.0; LANES];
-            for &example in examples {
-                let values = &packed[example as usize];
-                for (sum, &value) in sums.iter_mut().zip(values) {
-                    *sum += f64::from(value);
-                }
-            }
-            sums
-        },
-    )
-}
-
 fn trace<M: Classifier>(model: &M, examples: LabelledInputs, chunk: &[u32], device: &Device) -> Vec<LayerFactors> {
     let (inputs, labels) = examples.gather(chunk, device);
     let mut trace = Trace::recording();
     let loss = cross_entropy_sum(model.logits(inputs, &mut trace), labels);
     trace.resolve(loss.backward())
-}
-
-#[derive(Default)]
-struct Scratch {
-    rows: Vec<u32>,
-    input: Vec<f32>,
-    delta: Vec<f32>,
-}
-
-impl Layer {
-    fn new(traced: &LayerFactors, range: Range<usize>, examples: usize) -> Self {
-        let empty = |tensor: &Tensor<2>| Rows::empty(tensor.dims()[1], examples);
-        let values = match &traced.factors {
-            Factors::Outer { input, delta, layout, bias } => {
-                Values::Outer { input: empty(input), delta: empty(delta), layout: *layout, bias: *bias }
-            }
-            Factors::Explicit(gradients) => Values::Explicit(empty(gradients)),
-        };
-        Self { path: traced.path.clone(), range, values }
-    }
-
-    fn examples(&self) -> usize {
-        match &self.values {
-            Values::Outer { delta, .. } => delta.columns().ncols(),
-            Values::Explicit(gradients) => gradients.columns().ncols(),
-        }
-    }
-
-    /// Whether every value is finite.
-    fn append(&mut self, factors: Factors) -> bool {
-        match (&mut self.values, factors) {
-            (Values::Outer { input, delta, .. }, Factors::Outer { input: inputs, delta: deltas, .. }) => {
-                input.append(inputs) & delta.append(deltas)
-            }
-            (Values::Explicit(rows), Factors::Explicit(gradients)) => rows.append(gradients),
-            _ => unreachable!("a layer gives one kind of factors"),
-        }
-    }
-
-    /// The layer's entries in parts of about [`BLOCK`]: whole rows of the weight, the bias on its own.
-    fn parts(&self) -> Vec<Range<usize>> {
-        let (weight, row) = match &self.values {
-            Values::Outer { input, delta, layout, .. } => match layout {
-                WeightLayout::InputMajor => (input.width * delta.width, delta.width),
-                WeightLayout::OutputMajor => (input.width * delta.width, input.width),
-            },
-            Values::Explicit(gradients) => (gradients.width, 1),
-        };
-        let step = row * (BLOCK / row).max(1);
-        let mut parts: Vec<_> = (0..weight).step_by(step).map(|start| start..(start + step).min(weight)).collect();
-        if weight < self.range.len() {
-            parts.push(weight..self.range.len());
-        }
-        parts
-    }
-}
-
-impl Scratch {
-    /// Sets `column`, a row-major matrix, to Σ major_i minor_iᵀ over the rows.
-    fn sum_products(&mut self, major: &Rows, part: Range<usize>, minor: &Rows, column: &mut [f32]) {
-        let (height, width) = (part.len(), minor.width);
-        let mut product = MatMut::from_column_major_slice_mut(column, width, height);
-        let mut accum = Accum::Replace;
-        for rows in self.rows.chunks(GATHER) {
-            gather(&mut self.input, major, rows, part.clone());
-            gather(&mut self.delta, minor, rows, 0..width);
-            matmul(
-                product.as_mut(),
-                accum,
-                MatRef::from_column_major_slice(&self.delta, width, rows.len()),
-                MatRef::from_column_major_slice(&self.input, height, rows.len()).transpose(),
-                1.0,
-                Par::Seq,
-            );
-            accum = Accum::Add;
-        }
-    }
-}
-
-fn gather(target: &mut Vec<f32>, source: &Rows, rows: &[u32], part: Range<usize>) {
-    target.clear();
-    rows.iter().for_each(|&row| target.extend_from_slice(&source.row(row)[part.clone()]));
 }

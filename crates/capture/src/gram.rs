@@ -86,6 +86,9 @@ pub struct GramBuilder {
 }
 
 impl GramBuilder {
+    /// The rows of G that [`add_rows`](Self::add_rows) adds at once.
+    pub const ROWS: usize = 4096;
+
     /// The Gram matrix of `iterations` gradients, with no parameter in it yet.
     pub fn new(iterations: usize) -> Self {
         let gram = Gram {
@@ -109,6 +112,17 @@ impl GramBuilder {
         inner_products(&mut self.product, block.as_ref());
         let product = &self.product;
         update_lower(&mut self.gram.centred, |i, j, value| value + f64::from(product[(i, j)]));
+    }
+
+    /// Adds rows of G `[parameters, T]` in blocks of 4096, 80 MB at T = 5000.
+    ///
+    /// # Panics
+    ///
+    /// If there are not T columns.
+    pub fn add_rows(&mut self, rows: MatRef<f32>) {
+        for start in (0..rows.nrows()).step_by(Self::ROWS) {
+            self.add(rows.subrows(start, Self::ROWS.min(rows.nrows() - start)).to_owned());
+        }
     }
 
     /// As [`add`](Self::add), all in f64.

@@ -3,9 +3,6 @@ use faer::Mat;
 use crate::gram::GramBuilder;
 use crate::{Gram, ParameterLayout};
 
-/// Rows of G that enter a Gram matrix at once: 80 MB at T = 5000.
-const BLOCK: usize = 4096;
-
 /// The gradient history matrix G, n parameters × T iterations, column t the gradient of iteration t (§A.1).
 #[derive(Debug, Clone)]
 pub struct GradientHistory {
@@ -30,12 +27,8 @@ impl GradientHistory {
 
     /// The Gram matrix of the columns.
     pub fn gram(&self) -> Gram {
-        let (parameters, iterations) = (self.gradients.nrows(), self.gradients.ncols());
-        let mut builder = GramBuilder::new(iterations);
-        for start in (0..parameters).step_by(BLOCK) {
-            let rows = BLOCK.min(parameters - start);
-            builder.add(self.gradients.subrows(start, rows).to_owned());
-        }
+        let mut builder = GramBuilder::new(self.gradients.ncols());
+        builder.add_rows(self.gradients.as_ref());
         builder.finish()
     }
 }

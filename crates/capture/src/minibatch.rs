@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use crate::{CaptureError, Result};
 
 /// The examples of T minibatches of B each.
@@ -36,6 +38,15 @@ impl<'a> MinibatchIndices<'a> {
     /// The examples of iteration `t`.
     pub fn iteration(&self, t: usize) -> &'a [u32] {
         &self.indices[t * self.batch..(t + 1) * self.batch]
+    }
+
+    /// The minibatches of `iterations` alone.
+    ///
+    /// # Panics
+    ///
+    /// If `iterations` goes beyond T.
+    pub fn slice(&self, iterations: Range<usize>) -> Self {
+        Self { indices: &self.indices[iterations.start * self.batch..iterations.end * self.batch], batch: self.batch }
     }
 
     /// The examples that occur, ascending.

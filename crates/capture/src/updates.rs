@@ -1,8 +1,6 @@
 use faer::Mat;
 use rayon::prelude::*;
 
-use crate::GradientHistory;
-
 /// The rule that turns the gradients at a fixed position into update vectors, its state advancing (§A.3, Table 8).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum UpdateRule {
@@ -22,30 +20,25 @@ const EPSILON: f64 = 1e-8;
 /// Parameters whose state is advanced together.
 const BLOCK: usize = 1024;
 
-impl GradientHistory {
-    /// The update vectors, without the learning rate, that `rule` makes of the gradients taken in order, where
-    /// `weight_decay` times `position` (n entries, the parameters) is added to each gradient first.
+impl UpdateRule {
+    /// Turns a block of rows of G, gradients taken in order, into the rows of the update vectors, without the learning
+    /// rate, where `weight_decay` times `position` (the block's parameters) is added to each gradient first.
     ///
     /// # Panics
     ///
-    /// If `position` has not n entries.
-    pub fn updates(&self, rule: UpdateRule, weight_decay: f64, position: &[f32]) -> Self {
-        let gradients = self.gradients();
-        let (parameters, iterations) = gradients.shape();
-        assert_eq!(position.len(), parameters, "one entry a parameter");
-        let mut updates = Mat::zeros(parameters, iterations);
-        updates.as_mut().par_row_chunks_mut(BLOCK).enumerate().for_each(|(chunk, mut block)| {
-            let start = chunk * BLOCK;
-            let mut states = vec![State::default(); block.nrows()];
-            for t in 0..iterations {
-                let column = &gradients.col_as_slice(t)[start..];
+    /// If `position` has not one entry a row.
+    pub fn apply(self, block: &mut Mat<f32>, weight_decay: f64, position: &[f32]) {
+        assert_eq!(position.len(), block.nrows(), "one entry a parameter");
+        let rows = block.as_mut().par_row_chunks_mut(BLOCK).zip(position.par_chunks(BLOCK));
+        rows.for_each(|(mut rows, position)| {
+            let mut states = vec![State::default(); rows.nrows()];
+            for t in 0..rows.ncols() {
                 for (row, state) in states.iter_mut().enumerate() {
-                    let decay = weight_decay * f64::from(position[start + row]);
-                    block[(row, t)] = state.advance(rule, f64::from(column[row]) + decay) as f32;
+                    let decay = weight_decay * f64::from(position[row]);
+                    rows[(row, t)] = state.advance(self, f64::from(rows[(row, t)]) + decay) as f32;
                 }
             }
         });
-        Self::new(self.layout().clone(), updates)
     }
 }
 
@@ -80,15 +73,13 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ParameterLayout;
 
     const GRADIENTS: [f32; 3] = [0.5, -0.25, 1.0];
 
     fn updates(rule: UpdateRule, weight_decay: f64) -> Vec<f32> {
-        let gradients = Mat::from_fn(1, GRADIENTS.len(), |_, t| GRADIENTS[t]);
-        let history = GradientHistory::new(ParameterLayout::default(), gradients);
-        let updates = history.updates(rule, weight_decay, &[2.0]);
-        (0..GRADIENTS.len()).map(|t| updates.gradients()[(0, t)]).collect()
+        let mut block = Mat::from_fn(1, GRADIENTS.len(), |_, t| GRADIENTS[t]);
+        rule.apply(&mut block, weight_decay, &[2.0]);
+        (0..GRADIENTS.len()).map(|t| block[(0, t)]).collect()
     }
 
     fn assert_close(found: &[f32], expected: [f32; 3]) {

@@ -10,6 +10,7 @@ use crate::backend::Backend;
 use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::memory;
 use crate::model::ModelTask;
 use crate::plan::check_patience;
 use crate::plots;
@@ -33,6 +34,8 @@ pub struct RunOptions {
     pub fresh: bool,
     /// Trains for hours on the CPU.
     pub long: bool,
+    /// The bytes of memory that rows may take.
+    pub memory: u64,
     /// Tells the progress.
     pub reporter: Reporter,
 }
@@ -149,7 +152,7 @@ impl ModelTask for GroupTask<'_> {
         let positions = Positions { store: group.store, device: group.device, reporter };
         let (model, position, training) =
             positions.place(model, group.position, &group.tasks[0].row, examples, group)?;
-        let mut captured = Captured::new(&model, examples, group.tasks, group.device, reporter);
+        let mut captured = Captured::new(&model, examples, group.tasks, group.device, reporter, group.options.memory)?;
         captured.timings.training = training;
         let mut failure = None;
         for task in group.tasks {
@@ -167,7 +170,9 @@ impl ModelTask for GroupTask<'_> {
 
 impl GroupTask<'_> {
     fn row<M: Classifier>(&self, captured: &mut Captured<M>, task: &Task, position: &PositionReport) -> Result<()> {
+        memory::forget_peak();
         let analysed = captured.analyse(task)?;
+        captured.timings.peak_memory = memory::peak();
         let result = RowResult {
             program: crate::PROGRAM.to_owned(),
             task: task.key.clone(),

@@ -17,6 +17,7 @@ mod fit;
 mod interrupt;
 mod markup;
 mod matrix_file;
+pub mod memory;
 mod minibatches;
 mod model;
 mod npy;

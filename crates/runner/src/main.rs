@@ -11,7 +11,7 @@ use clap::{CommandFactory, Parser};
 use gradspectra::data::DataRoot;
 use gradspectra::{
     AnalyzeOptions, Experiment, Page, Report, Reporter, RunOptions, Store, Table, TaskKeys, Top, Verbosity, analyze,
-    catalogue, fit_file, plan,
+    catalogue, fit_file, memory, plan,
 };
 
 use cli::{Cli, Command, ReportFormat, Run, Selection};
@@ -61,7 +61,8 @@ fn execute(command: Command) -> anyhow::Result<()> {
             let experiments = shortened(experiments, &run)?;
             let out = out(&run);
             let store = out.is_dir().then(|| Store::open(&out)).transpose()?;
-            print(&plan::plan(&experiments, &seeds(&run), run.backend, &data_root(&run)?, store.as_ref())?)
+            let (seeds, data, budget) = (seeds(&run), data_root(&run)?, memory::budget(run.memory));
+            print(&plan::plan(&experiments, &seeds, run.backend, &data, store.as_ref(), budget)?)
         }
         Command::List { table } => list(table),
         Command::Analyze { file, orientation, tensor, top, seed, threads, memory, out, format, quiet } => {
@@ -159,7 +160,8 @@ fn shortened(mut experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<Vec<
 fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
     set_threads(run.threads)?;
     let shortened = shortened(experiments.clone(), run)?;
-    plan::check_memory(&shortened, run.memory)?;
+    let memory = memory::budget(run.memory);
+    memory::check_memory(&shortened, &seeds(run), run.backend, &data_root(run)?, memory)?;
     let mut store = Store::open(&out(run))?;
     store.lock()?;
     let verbosity = if run.quiet { Verbosity::Quiet } else { Verbosity::Normal };
@@ -170,6 +172,7 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
         data_dir: run.data_dir.clone(),
         fresh: run.fresh,
         long: run.long,
+        memory,
         reporter,
     };
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;

@@ -110,14 +110,16 @@ impl Histogram {
     /// The number of bins.
     pub const BINS: usize = 50;
 
-    /// Counts `values`, all in [0, 1].
-    pub fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut counts = vec![0; Self::BINS];
-        for value in values {
-            let bin = (value * Self::BINS as f64) as usize;
-            counts[bin.min(Self::BINS - 1)] += 1;
-        }
-        Self(counts)
+    /// Counts a value in [0, 1].
+    pub(crate) fn count(&mut self, value: f64) {
+        let bin = (value * Self::BINS as f64) as usize;
+        self.0[bin.min(Self::BINS - 1)] += 1;
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self(vec![0; Self::BINS])
     }
 }
 
@@ -163,7 +165,7 @@ impl SpectrumSummary {
     }
 }
 
-/// Seconds that the steps of a row took; kept beside the result, whose bytes do not depend on them.
+/// Seconds that the steps of a row took, and their memory; kept beside the result, whose bytes do not depend on them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Timings {
@@ -178,6 +180,9 @@ pub struct Timings {
     /// The tests of entries, where they are not part of the gradients' pass.
     #[serde(default)]
     pub tests: f64,
+    /// The largest resident memory of the process while the row was made, in bytes, where the system tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
 }
 
 impl Timings {

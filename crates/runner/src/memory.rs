@@ -1,0 +1,221 @@
+//! The memory that rows take, before they take it.
+
+use crate::backend::Backend;
+use crate::data::{DataRoot, DataSet};
+use crate::experiment::{Analysis, Axis, Experiment, Row, Vectors};
+use crate::minibatches::sized;
+use crate::model::ModelSpec;
+use crate::task::{Task, tasks};
+use crate::{Error, Result};
+
+/// Rows of G that are captured at once at the least.
+pub(crate) const LEAST_ROWS: usize = 8192;
+/// Columns of G that are captured at once at the least.
+pub(crate) const LEAST_COLUMNS: usize = 64;
+/// What the program takes apart from arrays: code, the activations of a chunk of examples, buffers of threads.
+const BASE: u64 = 64 << 20;
+const F32: u64 = size_of::<f32>() as u64;
+
+/// Numbers that a pass through ResNet18 of width 64 holds for its backward pass, an example.
+const RESNET18_ACTIVATIONS: u64 = 2_000_000;
+
+/// The memory of rows that share a position, in bytes, from the sizes of what is held at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MemoryEstimate {
+    /// What is held whatever the budget: inputs, factors, minibatches, activations.
+    pub fixed: u64,
+    /// What the largest row holds beside: G or blocks of it, the T × T matrices.
+    pub rows: u64,
+    /// The same with blocks of G as small as they are made.
+    pub least_rows: u64,
+}
+
+impl MemoryEstimate {
+    /// The estimate for `rows`, which share a position.
+    ///
+    /// # Errors
+    ///
+    /// A row's file of minibatches cannot be read.
+    pub fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Result<Self> {
+        let (mut all, mut drawn, mut passed) = (Self::default(), 0, 0);
+        for row in rows {
+            let row = &sized(row)?;
+            let sizes = Sizes::of(row);
+            drawn += row.iterations * row.batch_size;
+            all.fixed = all.fixed.max(sizes.fixed(row, drawn));
+            if sizes.factors == 0 && matches!(row.analysis, Analysis::Entries { .. }) {
+                passed += sizes.rows(row);
+            }
+            all.rows = all.rows.max(passed).max(sizes.rows(row));
+            all.least_rows = all.least_rows.max(sizes.least_rows(row));
+        }
+        Ok(all)
+    }
+
+    /// All together where memory is free.
+    pub fn total(&self) -> u64 {
+        self.fixed + self.rows
+    }
+
+    /// All together with blocks as small as they are made.
+    pub fn least(&self) -> u64 {
+        self.fixed + self.least_rows
+    }
+
+    /// All together under `budget`, which is at least [`least`](Self::least).
+    pub fn within(&self, budget: u64) -> u64 {
+        self.total().min(budget.max(self.least()))
+    }
+}
+
+/// The sizes that decide a row's memory.
+struct Sizes {
+    /// The training examples, and the numbers in one's input.
+    examples: u64,
+    features: u64,
+    /// n.
+    parameters: u64,
+    /// The numbers in an example's factors; 0 where the network mixes examples.
+    factors: u64,
+    /// The numbers that a pass holds, an example.
+    activations: u64,
+}
+
+impl Sizes {
+    fn of(row: &Row) -> Self {
+        let (examples, shape, classes): (u64, &[usize], usize) = match row.data_set {
+            DataSet::Mnist => (60_000, &[1, 28, 28], 10),
+            DataSet::Cifar10 => (50_000, &[3, 32, 32], 10),
+            DataSet::Cifar100 => (50_000, &[3, 32, 32], 100),
+            DataSet::Avila => (10_430, &[10], 12),
+        };
+        let size = row.model.size(shape, classes);
+        let activations = match row.model {
+            ModelSpec::ResNet18 { width } => RESNET18_ACTIVATIONS * width as u64 / 64,
+            _ => 0,
+        };
+        Self {
+            examples,
+            features: shape.iter().product::<usize>() as u64,
+            parameters: size.parameters as u64,
+            factors: size.factors.unwrap_or(0) as u64,
+            activations,
+        }
+    }
+
+    /// What is held for `row` whatever the budget, where rows draw `drawn` examples in all.
+    fn fixed(&self, row: &Row, drawn: usize) -> u64 {
+        let inputs = self.examples * self.features;
+        let factors = self.examples.min(drawn as u64) * self.factors;
+        let minibatches = (row.iterations * row.batch_size) as u64;
+        let pass = row.batch_size as u64 * self.activations + self.parameters * u64::from(self.factors == 0) * 4;
+        BASE + F32 * (inputs + factors + minibatches + pass)
+    }
+
+    /// What `row` holds beside where memory is free.
+    fn rows(&self, row: &Row) -> u64 {
+        self.beside(row, self.parameters, row.iterations as u64)
+    }
+
+    fn least_rows(&self, row: &Row) -> u64 {
+        self.beside(row, self.block(), row.iterations.min(LEAST_COLUMNS) as u64)
+    }
+
+    /// The rows of the smallest block of G.
+    fn block(&self) -> u64 {
+        self.parameters.min(LEAST_ROWS as u64)
+    }
+
+    /// What `row` holds beside with blocks of G of `rows` or, where its axis allows them, of `columns`.
+    fn beside(&self, row: &Row, rows: u64, columns: u64) -> u64 {
+        let iterations = row.iterations as u64;
+        let updates = row.vectors != Vectors::Gradients;
+        let numbers = match row.analysis {
+            Analysis::Spectrum { .. } => {
+                let square = iterations * iterations;
+                let held = match self.factors > 0 {
+                    true if updates => 2 * self.block(),
+                    true => self.block(),
+                    false => rows + self.block(),
+                };
+                (3 * square + held * iterations).max(6 * square)
+            }
+            Analysis::Entries { along: Axis::Dimension, .. } if self.factors == 0 && !updates => 0,
+            Analysis::Entries { along: Axis::Dimension, .. } if updates => {
+                (self.parameters + self.block()) * iterations
+            }
+            Analysis::Entries { along: Axis::Dimension, .. } => self.parameters * columns + self.block() * iterations,
+            Analysis::Entries { sampled_parameters, .. } => {
+                let sampled = sampled_parameters.map_or(0, |sampled| self.parameters.min(sampled as u64));
+                let heard = self.factors == 0 && !updates && sampled > 0;
+                let held = if heard { 0 } else { rows + self.block() };
+                (held + sampled) * iterations
+            }
+        };
+        F32 * numbers
+    }
+}
+
+/// The bytes that may be taken: `asked`, or three quarters of what is free; everything where the system does not say.
+pub fn budget(asked: Option<u64>) -> u64 {
+    asked.or_else(|| Some(available()? / 4 * 3)).unwrap_or(u64::MAX)
+}
+
+fn available() -> Option<u64> {
+    kilobytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// The largest resident set of this process since the last [`forget_peak`], in bytes, where the system tells it.
+pub(crate) fn peak() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmHWM:")
+}
+
+/// Begins anew with the peak; where the system does not let it, [`peak`] stays that of the whole process.
+pub(crate) fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn kilobytes(path: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
+/// Refuses rows that do not fit `budget` bytes even in the smallest blocks.
+///
+/// # Errors
+///
+/// The first such row, with its estimate; or a file that a row names cannot be read.
+pub fn check_memory(
+    experiments: &[Experiment],
+    seeds: &[u64],
+    backend: Backend,
+    data: &DataRoot,
+    budget: u64,
+) -> Result<()> {
+    for group in tasks(experiments, seeds, backend, data)? {
+        let needed = of_tasks(&group)?.least();
+        if needed > budget {
+            let first = &group[0];
+            return Err(Error::Setting {
+                name: "the memory",
+                found: gigabytes(budget),
+                mend: format!(
+                    "{} {} needs about {}: raise --memory, or lower its iterations",
+                    first.experiment,
+                    first.row.id,
+                    gigabytes(needed)
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn of_tasks(group: &[Task]) -> Result<MemoryEstimate> {
+    MemoryEstimate::of(group.iter().map(|task| &task.row))
+}
+
+pub(crate) fn gigabytes(bytes: u64) -> String {
+    format!("{:.2} GB", bytes as f64 / 1e9)
+}

@@ -1,0 +1,113 @@
+//! What rows take of memory, and that it does not change what they find.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use gradspectra::memory::MemoryEstimate;
+use gradspectra::{Experiment, Timings};
+
+/// Rows whose G is cut into blocks when memory is short: both ways, both axes, spectra, updates.
+const EXPERIMENT: &str = "
+title = 'blocks'
+caption = 'Rows whose G comes in blocks.'
+
+[defaults]
+data-set = 'mnist'
+model = { kind = 'lenet' }
+iterations = 100
+batch-size = 3
+analysis = { kind = 'spectrum', matrix = 'covariance', top = 40 }
+
+[[row]]
+id = 'factored'
+
+[[row]]
+id = 'updates'
+vectors = { kind = 'updates', optimiser = 'momentum' }
+
+[[row]]
+id = 'factored-dimension'
+analysis = { kind = 'entries', along = 'dimension', top = 50 }
+
+[[row]]
+id = 'factored-iteration'
+analysis = { kind = 'entries', along = 'iteration', top = 50 }
+
+[[row]]
+id = 'updates-iteration'
+vectors = { kind = 'updates', optimiser = 'adam' }
+analysis = { kind = 'entries', along = 'iteration', top = 50, sampled-parameters = 20000 }
+
+[[row]]
+id = 'direct'
+model = { kind = 'fcn', width = 30, batch-norm = 'before-linear' }
+
+[[row]]
+id = 'direct-dimension'
+model = { kind = 'fcn', width = 30, batch-norm = 'before-linear' }
+analysis = { kind = 'entries', along = 'dimension', top = 50 }
+
+[[row]]
+id = 'direct-iteration'
+model = { kind = 'fcn', width = 30, batch-norm = 'before-linear' }
+iterations = 150
+analysis = { kind = 'entries', along = 'iteration', top = 50 }
+";
+
+#[test]
+fn the_bytes_do_not_depend_on_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("blocks.toml");
+    std::fs::write(&file, EXPERIMENT).unwrap();
+    let experiment = Experiment::read(&file).unwrap();
+    common::succeed(folder.path(), &["run", "blocks.toml", "--quiet", "--out", "whole"]);
+    for row in &experiment.rows {
+        let least = MemoryEstimate::of([row]).unwrap().least().to_string();
+        let arguments = ["run", "blocks.toml", "--quiet", "--out", "blocks", "--rows", &row.id, "--memory", &least];
+        common::succeed(folder.path(), &arguments);
+    }
+    let [whole, blocks] =
+        ["whole", "blocks"].map(|out| common::contents(&folder.path().join(out).join("blocks")).into_iter());
+    let results = |(path, bytes): (std::path::PathBuf, Vec<u8>)| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with("seed-").then_some((path.parent().unwrap().file_name().unwrap().to_owned(), name, bytes))
+    };
+    let [whole, blocks]: [Vec<_>; 2] = [whole.filter_map(results).collect(), blocks.filter_map(results).collect()];
+    assert_eq!(whole.iter().filter(|(_, name, _)| name == "seed-1.json").count(), experiment.rows.len());
+    assert_eq!(whole.len(), blocks.len());
+    for ((row, name, whole), (_, _, blocks)) in whole.iter().zip(&blocks) {
+        assert!(whole == blocks, "{name} of {row:?} differs");
+    }
+}
+
+#[test]
+fn a_byte_less_than_the_smallest_blocks_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("blocks.toml");
+    std::fs::write(&file, EXPERIMENT).unwrap();
+    let row = &Experiment::read(&file).unwrap().rows[0];
+    let short = (MemoryEstimate::of([row]).unwrap().least() - 1).to_string();
+    let arguments = ["run", "blocks.toml", "--rows", "factored", "--memory", &short];
+    let output = common::program(folder.path()).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("raise --memory"));
+    assert!(!folder.path().join("results").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_estimate_is_near_the_peak() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = EXPERIMENT.replace("iterations = 100", "iterations = 2000").replace("iterations = 150\n", "");
+    let file = folder.path().join("blocks.toml");
+    std::fs::write(&file, large).unwrap();
+    let rows = Experiment::read(&file).unwrap().rows;
+    for row in &rows {
+        common::succeed(folder.path(), &["run", "blocks.toml", "--quiet", "--rows", &row.id]);
+        let timings = folder.path().join("results/blocks").join(&row.id).join("seed-1.timings.json");
+        let timings: Timings = serde_json::from_slice(&std::fs::read(timings).unwrap()).unwrap();
+        let (estimate, peak) = (MemoryEstimate::of([row]).unwrap().total() as f64, timings.peak_memory.unwrap() as f64);
+        eprintln!("{}: estimate {:.0} MB, peak {:.0} MB", row.id, estimate / 1e6, peak / 1e6);
+        assert!((0.75..=1.0).contains(&(peak / estimate)), "{}: estimate {estimate}, peak {peak}", row.id);
+    }
+}
