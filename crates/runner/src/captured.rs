@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_analysis::{EigengapReading, EntryTestConfig, EntryTests, Spectrum};
+use gradspectra_analysis::{EntryTestConfig, EntryTests, Spectrum};
 use gradspectra_capture::{
     ExampleFactors, GradientHistory, Gram, MinibatchIndices, ParameterLayout, UpdateRule, direct_history,
     for_each_gradient,
@@ -118,6 +118,13 @@ impl<'a, M: Classifier> Captured<'a, M> {
         Ok(Analysed { capture, finding, eigenvalues })
     }
 
+    /// The spectrum of `matrix` of the vectors of `task`.
+    pub(crate) fn spectrum_of(&mut self, task: &Task, matrix: Matrix) -> Result<Spectrum> {
+        let drawn = self.draw(task)?;
+        self.factored(task)?;
+        Ok(self.spectrum(task, drawn.minibatches()?, matrix)?.0)
+    }
+
     fn draw(&self, task: &Task) -> Result<Drawn> {
         let examples = self.examples.len();
         let (indices, batch) = minibatches::of_row(&task.row, task.own_seed(), examples)?;
@@ -155,6 +162,7 @@ impl<'a, M: Classifier> Captured<'a, M> {
     fn capture_history(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<()> {
         let key = task.vectors_key();
         if self.history.as_ref().is_some_and(|(captured, _)| *captured == key) {
+            self.reporter.detail("gradients at hand");
             return Ok(());
         }
         self.history = None;
@@ -193,6 +201,7 @@ impl<'a, M: Classifier> Captured<'a, M> {
     fn capture_gram(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<()> {
         let key = task.gradients_key();
         if self.gram.as_ref().is_some_and(|(captured, _)| *captured == key) {
+            self.reporter.detail("Gram matrix at hand");
             return Ok(());
         }
         self.gram = None;
@@ -234,6 +243,8 @@ impl<'a, M: Classifier> Captured<'a, M> {
             };
             self.timings.eigenvalues = step.finish();
             self.spectra.insert(key.clone(), spectrum);
+        } else {
+            self.reporter.detail("eigenvalues at hand");
         }
         Ok((self.spectra[&key].clone(), gram.norms()))
     }
@@ -327,15 +338,7 @@ fn test_spectrum(
     top: usize,
     seed: u64,
 ) -> Result<(SpectrumFinding, Vec<u8>)> {
-    let power_law = match values {
-        SpectrumValues::Eigenvalues => PowerLawReport::of(spectrum.eigenvalues(), top, seed),
-        SpectrumValues::Eigengaps => {
-            PowerLawReport::of(&spectrum.top_eigengaps(top, EigengapReading::Sorted)?, top, seed)
-        }
-        SpectrumValues::TopEigengaps => {
-            PowerLawReport::of(&spectrum.top_eigengaps(top, EigengapReading::ByRank)?, top, seed)
-        }
-    }?;
+    let power_law = PowerLawReport::of_spectrum(spectrum, values, top, seed)?;
     let eigenvalues = npy::bytes(spectrum.eigenvalues());
     let finding = SpectrumFinding {
         power_law,
