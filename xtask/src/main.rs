@@ -1,9 +1,14 @@
 //! The workspace's tasks: `cargo xtask reproduce --table 5` runs the program, `cargo xtask test` passes the tests.
 
+mod bench;
+mod cargo;
+
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
+
+use cargo::cargo;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Tasks of the gradspectra workspace")]
@@ -36,8 +41,17 @@ enum Task {
     /// Fits a power law to the values in a file
     #[command(disable_help_flag = true)]
     Fit(Forwarded),
-    /// Runs the benchmarks behind docs/performance.md
-    Bench,
+    /// Trains as rows ask and follows the spectrum of their gradients
+    #[command(disable_help_flag = true)]
+    Track(Forwarded),
+    /// Writes the manual pages into a folder
+    #[command(disable_help_flag = true)]
+    Man(Forwarded),
+    /// Runs the benchmarks and prints the tables of docs/performance.md that are ours alone
+    Bench {
+        /// Only the benchmarks of these packages, without `gradspectra-`: analysis, capture, models
+        packages: Vec<String>,
+    },
     /// Writes a report of all results in a folder, beside the paper's figures
     #[command(disable_help_flag = true)]
     Report(Forwarded),
@@ -60,7 +74,9 @@ fn main() -> ExitCode {
         Task::List(forwarded) => gradspectra("list", &forwarded.arguments),
         Task::Analyze(forwarded) => gradspectra("analyze", &forwarded.arguments),
         Task::Fit(forwarded) => gradspectra("fit", &forwarded.arguments),
-        Task::Bench => cargo(&["bench", "--workspace"], &[]).map(|()| ExitCode::SUCCESS),
+        Task::Track(forwarded) => gradspectra("track", &forwarded.arguments),
+        Task::Man(forwarded) => gradspectra("man", &forwarded.arguments),
+        Task::Bench { packages } => bench::run(&packages).map(|()| ExitCode::SUCCESS),
         Task::Report(forwarded) => gradspectra("report", &forwarded.arguments),
     };
     result.unwrap_or_else(|error| {
@@ -83,29 +99,9 @@ fn lint() -> anyhow::Result<()> {
     cargo(&["doc", "--release", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])
 }
 
-fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<()> {
-    let line = format!("cargo {}", arguments.join(" "));
-    let status = Command::new(env!("CARGO"))
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .status()
-        .with_context(|| format!("cannot start {line}"))?;
-    ensure!(status.success(), "{line} failed");
-    Ok(())
-}
-
 /// Builds the program, with the backend that the arguments name, runs it and hands on its exit status.
 fn gradspectra(command: &str, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let mut build = vec!["build", "--release", "--package", "gradspectra"];
-    match backend(arguments) {
-        Some("cuda") => build.extend(["--features", "cuda"]),
-        Some("wgpu") => build.extend(["--features", "wgpu"]),
-        _ => {}
-    }
-    cargo(&build, &[])?;
-    let folder = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into(), std::path::PathBuf::from);
-    let program = folder.join("release").join(format!("gradspectra{}", std::env::consts::EXE_SUFFIX));
+    let program = cargo::build(backend(arguments))?;
     let status = Command::new(&program)
         .arg(command)
         .args(arguments)

@@ -1,18 +1,20 @@
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::store::{
-    ApplyResult, BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore,
+    ApplyResult, BurnToPyTorchAdapter, BurnpackStore, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore,
     PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
 };
 use burn::tensor::{DType, Tensor};
+use safetensors::SafeTensors;
 
 /// Why a checkpoint could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The file is missing, cut short, or not of its format.
-    #[error("{}: {reason}; expected a SafeTensors file (or PyTorch's .pt) with the model's tensors", path.display())]
+    #[error("{}: {reason}; expected a SafeTensors file, PyTorch's .pt or Burn's .bpk with the model's tensors", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -76,21 +78,32 @@ pub fn save_checkpoint<M: Module>(model: &M, path: &Path) -> Result<(), Checkpoi
     model.valid().save_into(&mut store).map_err(|error| unwritable(error.to_string()))
 }
 
-/// Loads parameters with PyTorch's names and layout into `model`, from SafeTensors or, where `path` ends in `.pt` or
-/// `.pth`, from PyTorch's own format (tensors only; nothing in the file is executed).
+/// Loads parameters into `model`: with PyTorch's names and layout from SafeTensors or, where `path` ends in `.pt` or
+/// `.pth`, from PyTorch's own format (tensors only; nothing in the file is executed); with Burn's from a `.bpk`, or from
+/// SafeTensors that name Burn as their producer.
 ///
 /// # Errors
 ///
 /// Every tensor of the model must be there, in its shape and finite, and none besides.
 pub fn load_checkpoint<M: Module>(mut model: M, path: &Path) -> Result<M, CheckpointError> {
     let to_burn = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
-    let pytorch = path.extension().is_some_and(|extension| extension == "pt" || extension == "pth");
-    let applied = if pytorch {
-        let store = PytorchStore::from_file(path).allow_partial(true).validate(false);
-        apply(store, &mut model, path)
-    } else {
-        let store = SafetensorsStore::from_file(path).with_from_adapter(to_burn).allow_partial(true).validate(false);
-        apply(store, &mut model, path)
+    let to_single = FloatCastAdapter::to(DType::F32);
+    let applied = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("pt" | "pth") => {
+            apply(PytorchStore::from_file(path).allow_partial(true).validate(false), &mut model, path)
+        }
+        Some("bpk") => {
+            let store = BurnpackStore::from_file(path).with_from_adapter(to_single);
+            apply(store.allow_partial(true).validate(false), &mut model, path)
+        }
+        _ => {
+            let store = SafetensorsStore::from_file(path).allow_partial(true).validate(false);
+            let store = match produced_by_burn(path) {
+                true => store.with_from_adapter(to_single),
+                false => store.with_from_adapter(to_burn),
+            };
+            apply(store, &mut model, path)
+        }
     }?;
     check(&applied, path)?;
     let mut finite = FiniteCheck { path: Vec::new(), offender: None };
@@ -101,12 +114,19 @@ pub fn load_checkpoint<M: Module>(mut model: M, path: &Path) -> Result<M, Checkp
     }
 }
 
+/// Whether a SafeTensors file says that Burn wrote it in its own layout; not where it cannot be read.
+fn produced_by_burn(path: &Path) -> bool {
+    let Ok(bytes) = std::fs::read(path) else { return false };
+    let Ok((_, metadata)) = SafeTensors::read_metadata(&bytes) else { return false };
+    metadata.metadata().as_ref().and_then(|metadata| metadata.get("producer")).is_some_and(|name| name == "burn")
+}
+
 fn apply<S: ModuleStore, M: Module>(mut store: S, model: &mut M, path: &Path) -> Result<ApplyResult, CheckpointError>
 where
     S::Error: std::fmt::Display,
 {
     let unreadable = |reason: String| CheckpointError::Unreadable { path: path.to_owned(), reason };
-    std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    File::open(path).map_err(|error| unreadable(error.to_string()))?;
     model.load_from(&mut store).map_err(|error| unreadable(error.to_string()))
 }
 

@@ -77,15 +77,31 @@ pub fn cross_entropy_sum(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1>
 
 /// The share of examples whose largest logit is their label's.
 pub fn accuracy<M: Classifier>(model: &M, examples: LabelledInputs, device: &Device) -> f64 {
+    let correct = |logits: Tensor<2>, labels| {
+        let predicted = logits.argmax(1).flatten::<1>(0, 1);
+        predicted.equal(labels).int().sum().into_scalar::<i64>() as f64
+    };
+    mean_over(model, examples, device, correct)
+}
+
+/// The mean cross-entropy over examples.
+pub fn mean_loss<M: Classifier>(model: &M, examples: LabelledInputs, device: &Device) -> f64 {
+    let loss = |logits, labels| f64::from(cross_entropy_sum(logits, labels).into_scalar::<f32>());
+    mean_over(model, examples, device, loss)
+}
+
+/// The mean over examples of what `sum` makes of the logits and labels of a chunk.
+fn mean_over<M: Classifier>(
+    model: &M,
+    examples: LabelledInputs,
+    device: &Device,
+    sum: impl Fn(Tensor<2>, Tensor<1, Int>) -> f64,
+) -> f64 {
     const CHUNK: usize = 1000;
     let indices: Vec<u32> = (0..examples.len() as u32).collect();
-    let correct: i64 = indices
-        .chunks(CHUNK)
-        .map(|chunk| {
-            let (inputs, labels) = examples.gather(chunk, device);
-            let predicted = model.logits(inputs, &mut Trace::off()).argmax(1).flatten::<1>(0, 1);
-            predicted.equal(labels).int().sum().into_scalar::<i64>()
-        })
-        .sum();
-    correct as f64 / examples.len() as f64
+    let sums = indices.chunks(CHUNK).map(|chunk| {
+        let (inputs, labels) = examples.gather(chunk, device);
+        sum(model.logits(inputs, &mut Trace::off()), labels)
+    });
+    sums.sum::<f64>() / examples.len() as f64
 }

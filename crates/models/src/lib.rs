@@ -27,11 +27,13 @@ mod trace;
 mod training;
 
 pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
-pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum};
+pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};
 pub use initialisation::Initialisation;
 pub use lenet::{LeNet, LeNetConfig};
 pub use pooling::pool_relu;
 pub use resnet18::{ResNet18, ResNet18Config};
 pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
-pub use training::{Augmentation, EpochReport, Optimiser, Training, TrainingError, TrainingExamples, train};
+pub use training::{
+    Augmentation, EpochReport, Optimiser, Training, TrainingError, TrainingEvent, TrainingExamples, train,
+};

@@ -68,6 +68,11 @@ impl Training {
         }
     }
 
+    /// The number of steps on `examples` examples.
+    pub fn steps(&self, examples: usize) -> usize {
+        self.epochs * examples.div_ceil(self.batch)
+    }
+
     /// The learning rate of the epoch that is counted from 0.
     pub fn learning_rate_of(&self, epoch: usize) -> f64 {
         let passed = self.milestones.iter().filter(|&&share| epoch as f64 >= share * self.epochs as f64).count();
@@ -94,6 +99,15 @@ pub struct EpochReport {
     pub epoch: usize,
     /// The mean training loss over the epoch's steps.
     pub loss: f64,
+}
+
+/// What a training has come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TrainingEvent {
+    /// A step is done, the how manieth of the training, counted from 1.
+    Step(usize),
+    /// An epoch is done.
+    Epoch(EpochReport),
 }
 
 /// Why a training stopped before its end.
@@ -144,7 +158,7 @@ impl TrainingExamples for LabelledInputs<'_> {
 /// Trains `model`, which lives on an autodiff device, and returns it trained.
 ///
 /// `order` gives the order of the examples in an epoch counted from 0; the short batch that remains at its end is
-/// used, as PyTorch's loader does. `progress` hears of every epoch and may break off. The schedule's augmentation is
+/// used, as PyTorch's loader does. `progress` hears of every step and epoch and may break off. The schedule's augmentation is
 /// that of `examples`.
 ///
 /// # Errors
@@ -156,10 +170,11 @@ pub fn train<M: Classifier>(
     mut examples: impl TrainingExamples,
     device: &Device,
     mut order: impl FnMut(usize) -> Vec<u32>,
-    mut progress: impl FnMut(&M, EpochReport) -> ControlFlow<()>,
+    mut progress: impl FnMut(&M, TrainingEvent) -> ControlFlow<()>,
 ) -> Result<M, TrainingError> {
     let mut optimizer = training.optimizer();
     let count = examples.len();
+    let mut steps = 0;
     for epoch in 0..training.epochs {
         let learning_rate = training.learning_rate_of(epoch);
         let mut total = 0.0;
@@ -170,12 +185,16 @@ pub fn train<M: Classifier>(
             let gradients = GradientsParams::from_grads(mean.backward(), &model);
             total += loss.into_scalar::<f32>() as f64;
             model = optimizer.step(learning_rate, model, gradients);
+            steps += 1;
+            if progress(&model, TrainingEvent::Step(steps)).is_break() {
+                return Err(TrainingError::Interrupted { epoch });
+            }
         }
         let report = EpochReport { epoch: epoch + 1, loss: total / count as f64 };
         if !report.loss.is_finite() {
             return Err(TrainingError::Diverged { epoch: report.epoch, loss: report.loss });
         }
-        if progress(&model, report).is_break() {
+        if progress(&model, TrainingEvent::Epoch(report)).is_break() {
             return Err(TrainingError::Interrupted { epoch: report.epoch });
         }
     }

@@ -23,8 +23,8 @@ pub struct AnalyzeOptions {
     pub orientation: Orientation,
     /// The tensor of a SafeTensors file with several.
     pub tensor: Option<String>,
-    /// K for spectra and entries.
-    pub top: usize,
+    /// K for spectra and entries, below T; without one 1000, or T - 1 where that is less.
+    pub top: Option<usize>,
     /// The seed of draws and replicas.
     pub seed: u64,
     /// The bytes that blocks of the matrix may take.
@@ -84,13 +84,10 @@ pub enum Fitted {
 ///
 /// # Errors
 ///
-/// The file is not such a matrix, holds a value that is not finite, or cannot be read, or K is below 2.
+/// The file is not such a matrix, holds a value that is not finite, or cannot be read, or K is not in 2 to T - 1.
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let mut matrix = MatrixFile::open(path, options.tensor.as_deref(), options.orientation)?;
-    let top = options.top.min(matrix.iterations - 1);
-    if top < 2 {
-        return Err(Error::Unfit { reason: format!("K is {top}; give --top and iterations of at least 2 and 3") });
-    }
+    let top = top(matrix.iterations, options.top)?;
     let (gram, iteration) = by_parameter(&mut matrix, top, options)?;
     let dimension = by_iteration(&mut matrix, top, options)?;
     let norms = gram.norms();
@@ -110,6 +107,19 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
         files::write_json(&out.join("analysis.json"), &report)?;
     }
     Ok(report)
+}
+
+/// K, as it is asked for or as large as `iterations` allow.
+fn top(iterations: usize, asked: Option<usize>) -> Result<usize> {
+    const DEFAULT: usize = 1000;
+    let most = iterations.saturating_sub(1);
+    if most < 2 {
+        return Err(Error::Unfit { reason: format!("T is {iterations}; spectra need at least 3 iterations") });
+    }
+    match asked.unwrap_or(DEFAULT.min(most)) {
+        top if (2..=most).contains(&top) => Ok(top),
+        top => Err(Error::Unfit { reason: format!("K is {top}; with {iterations} iterations --top is 2 to {most}") }),
+    }
 }
 
 /// One pass over blocks of parameters: the Gram matrix, in the file's precision, and the tests of each parameter.

@@ -14,7 +14,7 @@ fn entry(row: usize, t: usize) -> f64 {
 
 fn options(orientation: Orientation, memory: u64) -> AnalyzeOptions {
     let reporter = Reporter::new(Verbosity::Quiet);
-    AnalyzeOptions { orientation, tensor: None, top: 20, seed: 3, memory, out: None, reporter }
+    AnalyzeOptions { orientation, tensor: None, top: Some(20), seed: 3, memory, out: None, reporter }
 }
 
 /// An `.npy` of the values in their order.

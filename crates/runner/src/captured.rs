@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_analysis::{EigengapReading, Spectrum};
+use gradspectra_analysis::Spectrum;
 use gradspectra_capture::{ExampleFactors, Gram, MinibatchIndices, ParameterLayout};
 use gradspectra_models::{Classifier, LabelledInputs};
 
@@ -120,6 +120,13 @@ impl<'a, M: Classifier> Captured<'a, M> {
         Ok(Analysed { capture, finding, eigenvalues })
     }
 
+    /// The spectrum of `matrix` of the vectors of `task`.
+    pub(crate) fn spectrum_of(&mut self, task: &Task, matrix: Matrix) -> Result<Spectrum> {
+        let drawn = self.draw(task)?;
+        self.factored(task)?;
+        Ok(self.spectrum(task, drawn.minibatches()?, matrix)?.0)
+    }
+
     /// The spectrum of `matrix` and the norms of the vectors.
     fn spectrum(&mut self, task: &Task, minibatches: MinibatchIndices, matrix: Matrix) -> Result<(Spectrum, Vec<f64>)> {
         self.capture_gram(task, minibatches)?;
@@ -133,6 +140,8 @@ impl<'a, M: Classifier> Captured<'a, M> {
             };
             self.timings.eigenvalues = step.finish();
             self.spectra.insert(key.clone(), spectrum);
+        } else {
+            self.reporter.detail("eigenvalues at hand");
         }
         Ok((self.spectra[&key].clone(), gram.norms()))
     }
@@ -144,15 +153,7 @@ fn test_spectrum(
     top: usize,
     seed: u64,
 ) -> Result<(SpectrumFinding, Vec<u8>)> {
-    let power_law = match values {
-        SpectrumValues::Eigenvalues => PowerLawReport::of(spectrum.eigenvalues(), top, seed),
-        SpectrumValues::Eigengaps => {
-            PowerLawReport::of(&spectrum.top_eigengaps(top, EigengapReading::Sorted)?, top, seed)
-        }
-        SpectrumValues::TopEigengaps => {
-            PowerLawReport::of(&spectrum.top_eigengaps(top, EigengapReading::ByRank)?, top, seed)
-        }
-    }?;
+    let power_law = PowerLawReport::of_spectrum(spectrum, values, top, seed)?;
     let eigenvalues = npy::bytes(spectrum.eigenvalues());
     let finding = SpectrumFinding {
         power_law,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use gradspectra::{Backend, Orientation, Page, TableFormat};
+use gradspectra::{Backend, Orientation, Page, TableFormat, TrackFormat, Verbosity};
 
 /// Captures the stochastic gradients of neural networks, forms the spectra of their covariance and second moment, and
 /// tests them for power laws and Gaussianity.
@@ -21,8 +21,35 @@ Examples:
   gradspectra reproduce --table 5 --seeds 3   Table 5 in full, three seeds
   gradspectra plan --table 5                  what that would do
   gradspectra run my.toml                     rows of your own
+  gradspectra track my.toml --every 500       spectra along their trainings
   gradspectra analyze G.npy                   a gradient matrix from anywhere
   gradspectra fit values.npy --top 1000       a power law through any values";
+
+const REPRODUCE_EXAMPLES: &str = "\
+Examples:
+  gradspectra reproduce --table 4,9 --quick           two tables in small
+  gradspectra reproduce --table 5 --rows random-b1,clip-1 --seeds 3
+  gradspectra reproduce --all --format latex > tables.tex";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  gradspectra run my.toml                             every row, into results/my
+  gradspectra run my.toml --rows mine --seed 7 --out elsewhere -v";
+
+const TRACK_EXAMPLES: &str = "\
+Examples:
+  gradspectra track experiments/table-5.toml --rows pretrain-b1 --quick --every 100
+  gradspectra track my.toml --every 500 --epochs 10 --format csv > track.csv";
+
+const FIT_EXAMPLES: &str = "\
+Examples:
+  gradspectra fit eigenvalues.npy --top 1000          the thousand largest
+  gradspectra fit degrees.npy --scan --format json    K by the smallest KS distance";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  gradspectra man ~/.local/share/man/man1             then: man gradspectra
+  gradspectra man pages && man -l pages/gradspectra.1";
 
 const ANALYZE_EXAMPLES: &str = "\
 Examples:
@@ -33,19 +60,44 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Runs the paper's tables and prints them beside the paper's figures
+    #[command(after_help = REPRODUCE_EXAMPLES)]
     Reproduce {
         #[command(flatten)]
         selection: Selection,
+        /// How tables are printed
+        #[arg(long, value_enum, default_value_t)]
+        format: TableFormat,
         #[command(flatten)]
         run: Run,
     },
     /// Runs an experiment file of your own
+    #[command(after_help = RUN_EXAMPLES)]
     Run {
         /// The file (TOML)
         file: PathBuf,
         /// Only these rows, by their ids
         #[arg(long, value_delimiter = ',', value_name = "ID,…")]
         rows: Vec<String>,
+        /// How tables are printed
+        #[arg(long, value_enum, default_value_t)]
+        format: TableFormat,
+        #[command(flatten)]
+        run: Run,
+    },
+    /// Trains as rows ask and follows the spectrum of their gradients
+    #[command(after_help = TRACK_EXAMPLES)]
+    Track {
+        /// An experiment file, of which rows that train and test a spectrum are followed
+        file: PathBuf,
+        /// Captures before the first step, after every K steps and after the last
+        #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+        every: u64,
+        /// Only these rows, by their ids
+        #[arg(long, value_delimiter = ',', value_name = "ID,…")]
+        rows: Vec<String>,
+        /// How the captures are printed
+        #[arg(long, value_enum, default_value_t)]
+        format: TrackFormat,
         #[command(flatten)]
         run: Run,
     },
@@ -61,9 +113,9 @@ pub enum Command {
     },
     /// Lists the paper's tables and their rows
     List {
-        /// Only this table
-        #[arg(long, value_name = "N")]
-        table: Option<u32>,
+        /// Only this table, or several
+        #[arg(long, value_delimiter = ',', value_name = "N,…")]
+        table: Vec<u32>,
     },
     /// Analyses a gradient matrix from any framework: spectra, eigengaps, entries
     #[command(after_help = ANALYZE_EXAMPLES)]
@@ -76,9 +128,10 @@ pub enum Command {
         /// The tensor of a .safetensors file with several
         #[arg(long, value_name = "NAME")]
         tensor: Option<String>,
-        /// K, how many of the largest values are tested, fewer than there are iterations
-        #[arg(long, default_value_t = 1000, value_name = "K")]
-        top: usize,
+        /// K, how many of the largest values are tested, fewer than there are iterations; 1000 without it, or as many
+        /// as there can be
+        #[arg(long, value_name = "K")]
+        top: Option<usize>,
         /// The seed of drawn entries and Monte-Carlo replicas
         #[arg(long, default_value_t = 1, value_name = "S")]
         seed: u64,
@@ -94,11 +147,11 @@ pub enum Command {
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
-        /// Says nothing but the analysis
-        #[arg(long, short)]
-        quiet: bool,
+        #[command(flatten)]
+        loudness: Loudness,
     },
     /// Fits a power law to the values in a file
+    #[command(after_help = FIT_EXAMPLES)]
     Fit {
         /// An .npy of float32 or float64
         file: PathBuf,
@@ -132,6 +185,33 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Writes the manual pages into a folder, gradspectra.1 and one a command
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The folder, made if it is not there
+        folder: PathBuf,
+    },
+}
+
+/// How much is said beside the results.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Loudness {
+    /// Says nothing but the results
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Says also which data, weights and earlier work are used, and what is written
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+impl From<Loudness> for Verbosity {
+    fn from(loudness: Loudness) -> Self {
+        match loudness {
+            Loudness { quiet: true, .. } => Self::Quiet,
+            Loudness { verbose: true, .. } => Self::Verbose,
+            _ => Self::Normal,
+        }
+    }
 }
 
 /// How an analysis is printed.
@@ -199,12 +279,8 @@ pub struct Run {
     /// datasets/ of the clone and in the cache, and else downloaded
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// How tables are printed
-    #[arg(long, value_enum, default_value_t)]
-    pub format: TableFormat,
-    /// Says nothing but the tables
-    #[arg(long, short)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub loudness: Loudness,
 }
 
 /// Bytes from a number with an optional unit, powers of 1000: `8GB`, `500MB`, `8000000000`.

@@ -49,6 +49,8 @@ pub struct RunOptions {
 /// What keeps all rows from being run, or after the others are done, the first row that failed.
 pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> Result<()> {
     let device = options.backend.device()?.autodiff();
+    let threads = rayon::current_num_threads();
+    options.reporter.detail(format!("{} on {}, {threads} threads", crate::PROGRAM, options.backend.name()));
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut failure = None;
     for mut group in tasks(experiments, &options.seeds, options.backend, &data)? {
@@ -76,11 +78,11 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
     failure.map_or(Ok(()), Err)
 }
 
-fn name(task: &Task) -> String {
+pub(crate) fn name(task: &Task) -> String {
     format!("{} {} (seed {})", task.experiment, task.row.id, task.seed)
 }
 
-fn in_row(task: &Task, error: Error) -> Error {
+pub(crate) fn in_row(task: &Task, error: Error) -> Error {
     if matches!(error, Error::Row { .. }) {
         return error;
     }
@@ -93,13 +95,13 @@ fn in_row(task: &Task, error: Error) -> Error {
 }
 
 /// Tasks at one position.
-struct Group<'a> {
-    tasks: &'a [Task],
-    position: &'a PositionSpec,
-    device: &'a Device,
-    data: &'a DataRoot,
-    store: &'a Store,
-    options: &'a RunOptions,
+pub(crate) struct Group<'a> {
+    pub(crate) tasks: &'a [Task],
+    pub(crate) position: &'a PositionSpec,
+    pub(crate) device: &'a Device,
+    pub(crate) data: &'a DataRoot,
+    pub(crate) store: &'a Store,
+    pub(crate) options: &'a RunOptions,
 }
 
 impl Group<'_> {
@@ -110,13 +112,18 @@ impl Group<'_> {
         self.position.model.with(&shape, classes, self.device, task)
     }
 
-    fn load(&self, split: Split) -> Result<(Examples, Vec<FileProvenance>)> {
+    /// The examples of `split`, with the labels that the tasks have, and the files that they came from.
+    pub(crate) fn load(&self, split: Split) -> Result<(Examples, Vec<FileProvenance>)> {
         let position = self.position;
         let mut download = Download::new(self.options.reporter);
         let mut progress = |name: &str, done: u64, total: u64| download.at(name, done, total);
         let mut loaded = load(position.data_set, split, position.load_options(), self.data, &mut progress)?;
         if split == Split::Train {
             loaded.examples.corrupt_labels(position.labels, Purpose::Labels.seed(self.tasks[0].own_seed()))?;
+            for file in &loaded.files {
+                let (name, listed) = (&file.name, if file.listed { "listed" } else { "not listed" });
+                self.options.reporter.detail(format!("data: {name}, SHA-256 {}… ({listed})", &file.sha256[..16]));
+            }
         }
         Ok((loaded.examples, loaded.files))
     }
@@ -187,6 +194,8 @@ impl GroupTask<'_> {
         };
         let timings = std::mem::take(&mut captured.timings);
         self.group.store.write(&result, analysed.eigenvalues.as_deref(), &timings)?;
+        let file = self.group.store.row_file(&task.experiment, &task.row.id, task.seed, "json");
+        self.group.options.reporter.detail(format!("written: {}", file.display()));
         plots::write(self.group.store, &result)
     }
 }

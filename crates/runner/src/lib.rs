@@ -32,6 +32,7 @@ mod seeds;
 mod store;
 mod table;
 mod task;
+mod track;
 
 pub use gradspectra_analysis as analysis;
 pub use gradspectra_capture as capture;
@@ -58,6 +59,7 @@ pub use result::{
 pub use store::Store;
 pub use table::{Figures, Measure, Table, TableFormat, TableRow, wrapped};
 pub use task::TaskKeys;
+pub use track::{Track, TrackFormat, TrackPoint, TrackedLaw, followed, track};
 
 /// This program and its version, as results name it.
 pub const PROGRAM: &str = concat!("gradspectra ", env!("CARGO_PKG_VERSION"));

@@ -7,6 +7,7 @@ mod png;
 mod spectrum;
 mod svg;
 mod text;
+mod track;
 
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -14,6 +15,7 @@ use crate::files;
 use crate::npy;
 use crate::result::{Finding, RowResult};
 use crate::store::Store;
+use crate::track::Track;
 
 use figure::{Panel, Sheet};
 
@@ -47,6 +49,18 @@ pub fn draw_missing(store: &Store, experiments: &[Experiment], seeds: &[u64]) ->
         }
     }
     Ok(())
+}
+
+/// Draws the plot of a track and writes it beside its points.
+///
+/// # Errors
+///
+/// A file cannot be written.
+pub(crate) fn write_track(store: &Store, track: &Track) -> Result<()> {
+    let sheet = track::sheet(track);
+    let file = |ending| store.row_file(&track.experiment, &track.row.id, track.seed, ending);
+    files::write(&file("track.svg"), svg::sheet(&sheet).as_bytes())?;
+    files::write(&file("track.png"), &png::sheet(&sheet))
 }
 
 /// The plots of a result as SVG elements to stand in a page, whose style gives their colours.

@@ -8,8 +8,8 @@ use gradspectra_data::{
     Cifar100Labels, DataSet, Examples, ImageSet, LabelCorruption, LoadOptions, Normalisation, Normaliser, epoch_order,
 };
 use gradspectra_models::{
-    Augmentation, Classifier, Initialisation, LabelledInputs, Training, TrainingExamples, accuracy, load_checkpoint,
-    save_checkpoint, train,
+    Augmentation, Classifier, Initialisation, LabelledInputs, Training, TrainingEvent, TrainingExamples, accuracy,
+    load_checkpoint, save_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Row;
 use crate::files;
 use crate::model::ModelSpec;
-use crate::progress::Reporter;
+use crate::progress::{Reporter, Step};
 use crate::result::PositionReport;
 use crate::seeds::Purpose;
 use crate::store::{Store, read_json};
@@ -60,6 +60,11 @@ impl PositionSpec {
             unofficial_files,
             seed,
         })
+    }
+
+    /// `model` with random parameters.
+    pub(crate) fn initialised<M: Classifier>(&self, model: M) -> M {
+        self.initialisation.apply(model, Purpose::Parameters.seed(self.seed))
     }
 
     /// The readings of the data set.
@@ -112,55 +117,85 @@ impl Positions<'_> {
         source: &impl TrainingSource,
     ) -> Result<(M, PositionReport, f64)> {
         if let Some(weights) = &row.weights {
+            self.reporter.detail(format!("weights of {}", weights.display()));
             let report = PositionReport { weights_sha256: spec.weights_sha256.clone(), ..PositionReport::default() };
             return Ok((load_checkpoint(model, weights)?, report, 0.0));
         }
-        let model = spec.initialisation.apply(model, Purpose::Parameters.seed(spec.seed));
+        let model = spec.initialised(model);
         let Some(training) = &spec.training else {
+            self.reporter.detail("random parameters");
             return Ok((model, PositionReport::default(), 0.0));
         };
         let key = spec.key();
         if let Some(report) = self.stored(&key) {
             let weights = self.store.position(&key).with_extension("safetensors");
+            self.reporter.detail(format!("trained already: {}", weights.display()));
             return Ok((load_checkpoint(model, &weights)?, report, 0.0));
         }
-        let (model, mut report, seconds) = match training.augmentation {
-            Augmentation::None => self.train(model, training, spec.seed, examples)?,
-            Augmentation::CropAndFlip => {
-                let (images, normaliser) = source.images()?;
-                let seed = Purpose::Augmentation.seed(spec.seed);
-                let augmented = AugmentedImages::new(&images, &normaliser, examples.labels(), seed);
-                self.train(model, training, spec.seed, augmented)?
-            }
-        };
+        let (model, mut report, seconds) =
+            self.train(model, training, spec.seed, examples, source, |_, _, _| Ok(()))?;
         let test = source.test_examples()?;
         let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
         report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner()));
         self.keep(&key, &model, &report)?;
-        Ok((model, report, seconds))
+        Ok((model, self.stored(&key).unwrap_or(report), seconds))
     }
 
-    fn train<M: Classifier>(
+    /// Trains `model` and gives its report and the seconds that took; `watch` sees it after every step, counted from 1.
+    pub(crate) fn train<M: Classifier>(
+        &self,
+        model: M,
+        training: &Training,
+        seed: u64,
+        examples: LabelledInputs,
+        source: &impl TrainingSource,
+        watch: impl FnMut(&M, usize, &Step) -> Result<()>,
+    ) -> Result<(M, PositionReport, f64)> {
+        match training.augmentation {
+            Augmentation::None => self.train_on(model, training, seed, examples, watch),
+            Augmentation::CropAndFlip => {
+                let (images, normaliser) = source.images()?;
+                let augmentation_seed = Purpose::Augmentation.seed(seed);
+                let augmented = AugmentedImages::new(&images, &normaliser, examples.labels(), augmentation_seed);
+                self.train_on(model, training, seed, augmented, watch)
+            }
+        }
+    }
+
+    fn train_on<M: Classifier>(
         &self,
         model: M,
         training: &Training,
         seed: u64,
         examples: impl TrainingExamples,
+        mut watch: impl FnMut(&M, usize, &Step) -> Result<()>,
     ) -> Result<(M, PositionReport, f64)> {
         let mut report = PositionReport::default();
-        let step = self.reporter.step(format!("training, {} epochs", training.epochs), training.epochs as u64);
+        let (epochs, count) = (training.epochs, examples.len());
+        let step = self.reporter.step(format!("training, {epochs} epochs"), training.steps(count) as u64);
         let order_seed = Purpose::Training.seed(seed);
-        let count = examples.len();
         let order = |epoch| epoch_order(count, order_seed, epoch as u64).expect("there are examples");
-        let model = train(model, training, examples, self.device, order, |_, epoch| {
-            report.epochs.push(epoch);
-            step.at(epoch.epoch as u64);
-            step.line(format!("  epoch {:>3} of {}: loss {:.4}", epoch.epoch, training.epochs, epoch.loss));
-            ControlFlow::Continue(())
-        })?;
-        Ok((model, report, step.finish()))
+        let mut failure = None;
+        let trained = train(model, training, examples, self.device, order, |model, event| {
+            match event {
+                TrainingEvent::Step(done) => {
+                    step.at(done as u64);
+                    failure = watch(model, done, &step).err();
+                }
+                TrainingEvent::Epoch(epoch) => {
+                    report.epochs.push(epoch);
+                    step.line(format!("  epoch {:>3} of {epochs}: loss {:.4}", epoch.epoch, epoch.loss));
+                }
+            }
+            if failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok((trained?, report, step.finish())),
+        }
     }
 
+    /// A trained position's report, read back: JSON's reader may change a last digit, and runs that find it take the same.
     fn stored(&self, key: &str) -> Option<PositionReport> {
         let file = self.store.position(key);
         let stored: StoredPosition = read_json(&file.with_extension("json"))?;

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use gradspectra_analysis::{Alternative, AnalysisError, KsTest, LikelihoodRatio, MonteCarloTest, PowerLawFit};
+use gradspectra_analysis::{
+    Alternative, AnalysisError, EigengapReading, KsTest, LikelihoodRatio, MonteCarloTest, PowerLawFit, Spectrum,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::experiment::SpectrumValues;
 
 /// A power law fitted to the largest of some values, with its tests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +56,20 @@ impl PowerLawReport {
             likelihood_ratios,
             fit,
         })
+    }
+
+    /// Fits and tests the `top` largest of the named values of `spectrum`.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of), or there are fewer eigengaps.
+    pub(crate) fn of_spectrum(spectrum: &Spectrum, values: SpectrumValues, top: usize, seed: u64) -> Result<Self> {
+        let reading = match values {
+            SpectrumValues::Eigenvalues => return Self::of(spectrum.eigenvalues(), top, seed),
+            SpectrumValues::Eigengaps => EigengapReading::Sorted,
+            SpectrumValues::TopEigengaps => EigengapReading::ByRank,
+        };
+        Self::of(&spectrum.top_eigengaps(top, reading)?, top, seed)
     }
 }
 

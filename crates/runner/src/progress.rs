@@ -12,6 +12,8 @@ pub enum Verbosity {
     Quiet,
     /// A line a step.
     Normal,
+    /// Also which data, weights and earlier work a step uses, and what is written.
+    Verbose,
 }
 
 /// Tells the progress of steps on standard error.
@@ -36,10 +38,22 @@ impl Reporter {
     }
 
     /// Says one line.
-    pub(crate) fn line(&self, text: impl AsRef<str>) {
+    pub fn line(&self, text: impl AsRef<str>) {
         if self.verbosity > Verbosity::Quiet {
             eprintln!("{}", text.as_ref());
         }
+    }
+
+    /// Says one line, indented, to those who want to know more.
+    pub(crate) fn detail(&self, text: impl AsRef<str>) {
+        if self.verbosity == Verbosity::Verbose {
+            eprintln!("  {}", text.as_ref());
+        }
+    }
+
+    /// The same, but for errors only.
+    pub(crate) fn quiet(self) -> Self {
+        Self { verbosity: Verbosity::Quiet, ..self }
     }
 
     /// Begins a step of `total` parts.
@@ -47,7 +61,7 @@ impl Reporter {
         let title = title.into();
         let quiet = self.verbosity == Verbosity::Quiet;
         let bar = (self.terminal && !quiet).then(|| {
-            let template = "  {msg:<34} {bar:20} {pos}/{len}  {elapsed} left {eta}";
+            let template = "  {msg:<30} {wide_bar} {pos}/{len}, {per_sec:.1} left {eta}";
             let style = ProgressStyle::with_template(template).expect("the template is valid");
             let bar = ProgressBar::new(total).with_style(style).with_message(title.clone());
             bar.enable_steady_tick(Duration::from_millis(500));

@@ -20,6 +20,7 @@ use crate::result::{Finding, RowResult};
 use crate::store::Store;
 use crate::{Result, error::Error};
 
+pub(crate) use csv::line as csv_line;
 pub(crate) use markdown::escaped as escaped_markdown;
 
 /// A format of tables.
@@ -172,10 +173,15 @@ impl Table {
         }
     }
 
+    /// The table as text for a terminal, its agreement with the paper coloured.
+    pub fn coloured(&self) -> String {
+        text::table(self, true)
+    }
+
     /// The table in a format.
     pub fn format(&self, format: TableFormat) -> String {
         match format {
-            TableFormat::Text => text::table(self),
+            TableFormat::Text => text::table(self, false),
             TableFormat::Json => {
                 let json = serde_json::to_string_pretty(self).expect("a table is plain data");
                 json + "\n"
@@ -349,6 +355,13 @@ pub(crate) fn number(value: Option<f64>, digits: usize) -> String {
 /// A probability to three digits, in powers of ten where it is small.
 pub(crate) fn probability(value: Option<f64>) -> String {
     value.map_or_else(String::new, |p| if p < 0.01 { format!("{p:.1e}") } else { format!("{p:.3}") })
+}
+
+/// The mean of probabilities, with the deviation where there are several.
+fn probabilities(measure: Option<Measure>) -> String {
+    let deviation = measure.and_then(|measure| measure.deviation);
+    let deviation = deviation.map_or_else(String::new, |deviation| format!("±{}", probability(Some(deviation))));
+    probability(measure.map(|measure| measure.mean)) + &deviation
 }
 
 #[cfg(test)]

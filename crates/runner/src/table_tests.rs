@@ -29,7 +29,7 @@ fn table() -> Table {
     let spectrum = Figures::Spectrum { accepted: 1, s: Measure::of(&[1.4, 1.5]) };
     let entries = Figures::Entries {
         power_law_percent: Measure::of(&[12.5, 13.5]),
-        p_value: Measure::of(&[4.5e-5]),
+        p_value: Measure::of(&[4e-5, 5e-5]),
         gaussian_percent: None,
         all_zero_percent: Measure::of(&[1.0]),
     };
@@ -57,6 +57,27 @@ fn terminal_tables_fit_80_columns_and_set_ours_beside_the_papers() {
     assert!(text.contains("missing") && text.contains("not done"), "{text}");
     assert!(text.contains("test accuracy 99.25±0.35%: label-noise-40"), "{text}");
     assert!(text.contains("shortened: T = 2000"), "{text}");
+    assert!(text.contains("p and its deviation: entries 4.5e-5±7.1e-6"), "{text}");
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    let (plain, coloured) = (table().format(TableFormat::Text), table().coloured());
+    assert!(!plain.contains('\x1b') && coloured.contains("\x1b[33mdiffers\x1b[0m"), "{coloured:?}");
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+}
+
+#[test]
+fn every_format_but_the_terminals_has_the_deviation_of_p() {
+    let table = table();
+    let csv = table.format(TableFormat::Csv);
+    let [header, entries] = [0, 2].map(|line| csv.lines().nth(line).expect("a line").rsplit(',').collect::<Vec<_>>());
+    let place = header.iter().position(|name| *name == "p-value-deviation").expect("a column");
+    assert!(entries[place].starts_with("0.00000707"), "{csv}");
+    for format in [TableFormat::Markdown, TableFormat::Json] {
+        let text = table.format(format);
+        assert!(text.contains("±7.1e-6") || text.contains("7.07106"), "{text}");
+    }
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn cases() -> Vec<Case<'static>> {
         ("reproduce --table 5 --memory 100MB", vec![], "random-b1 needs about"),
         ("reproduce --table 5 --quik", vec![], "--quik"),
         ("plan", vec![], "no table is named"),
-        ("list --table 12", vec![], "there is no table-12"),
+        ("list --table 5,12", vec![], "there is no table-12"),
         ("run", vec![], "FILE"),
         ("run nothing.toml", vec![], "nothing.toml: cannot read"),
         ("completions tcsh", vec![], "tcsh"),
@@ -204,6 +204,8 @@ fn cases() -> Vec<Case<'static>> {
         ("fit v.npy", vec![("v.npy", npy("|S3", "(2,)", b"abcdef"))], "values of type"),
         ("analyze v.npy", vec![("v.npy", doubles(&[1.0, 2.0]))], "an array of shape [2]"),
         ("analyze v.npy --top 1", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "K is 1"),
+        ("analyze v.npy --top 3", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "3 iterations --top is 2 to 2"),
+        ("analyze v.npy", vec![("v.npy", npy("<f4", "(2, 2)", &[0; 16]))], "T is 2"),
     ]
 }
 

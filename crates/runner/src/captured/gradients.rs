@@ -93,6 +93,7 @@ impl<M: Classifier> Captured<'_, M> {
     pub(super) fn capture_gram(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<()> {
         let key = task.gradients_key();
         if self.gram.as_ref().is_some_and(|(captured, _)| *captured == key) {
+            self.reporter.detail("Gram matrix at hand");
             return Ok(());
         }
         (self.gram, self.whole) = (None, None);
@@ -121,6 +122,7 @@ impl<M: Classifier> Captured<'_, M> {
     pub(super) fn capture_whole(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<bool> {
         let key = task.vectors_key();
         if self.whole.as_ref().is_some_and(|(captured, _)| *captured == key) {
+            self.reporter.detail("gradients at hand");
             return Ok(true);
         }
         (self.gram, self.whole) = (None, None);

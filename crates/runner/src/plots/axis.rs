@@ -24,6 +24,17 @@ impl Scale {
         Self::Logarithmic { from: from / 10_f64.powf(margin), to: to * 10_f64.powf(margin) }
     }
 
+    /// A linear scale from and to ticks that hold `values`, all finite.
+    pub(super) fn linear(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let least = values.clone().reduce(f64::min).unwrap_or(0.0);
+        let most = values.reduce(f64::max).unwrap_or(1.0);
+        let length = if most > least { most - least } else { least.abs().max(1.0) };
+        let step = linear_step(length);
+        let (from, to) = ((least / step).floor() * step, (most / step).ceil() * step);
+        let to = if to > from { to } else { from + step };
+        Self::Linear { from, to, labelled: to }
+    }
+
     /// Where `value` stands, 0 at the start and 1 at the end.
     pub(super) fn place(self, value: f64) -> f64 {
         match self {

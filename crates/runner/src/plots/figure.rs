@@ -110,7 +110,7 @@ impl Panel {
     pub(super) const HEIGHT: f32 = 262.0;
 }
 
-/// Panels side by side under a heading.
+/// Panels under a heading, side by side; four in two rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sheet {
     pub(super) heading: [String; 2],
@@ -121,12 +121,25 @@ impl Sheet {
     /// The height of the heading.
     pub(super) const HEADING: f32 = 34.0;
 
-    pub(super) fn width(&self) -> f32 {
-        Panel::WIDTH * self.panels.len() as f32
+    fn columns(&self) -> usize {
+        if self.panels.len() == 4 { 2 } else { self.panels.len().max(1) }
     }
 
-    pub(super) fn height() -> f32 {
-        Self::HEADING + Panel::HEIGHT
+    pub(super) fn width(&self) -> f32 {
+        Panel::WIDTH * self.columns() as f32
+    }
+
+    pub(super) fn height(&self) -> f32 {
+        Self::HEADING + Panel::HEIGHT * self.panels.len().div_ceil(self.columns()).max(1) as f32
+    }
+
+    /// The panels with their upper left corners.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (Point, &Panel)> {
+        let place = |index: usize| {
+            let (row, column) = (index / self.columns(), index % self.columns());
+            (Panel::WIDTH * column as f32, Self::HEADING + Panel::HEIGHT * row as f32)
+        };
+        self.panels.iter().enumerate().map(move |(index, panel)| (place(index), panel))
     }
 
     /// The heading as marks; what is too long for the sheet is cut.

@@ -7,7 +7,7 @@ use flate2::{Compression, Crc, write::ZlibEncoder};
 use tiny_skia::{Color, FillRule, LineCap, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform};
 use ttf_parser::{Face, OutlineBuilder};
 
-use super::figure::{Anchor, BAR, BAR_LINE, DOT, Ink, Mark, Panel, Point, Sheet};
+use super::figure::{Anchor, BAR, BAR_LINE, DOT, Ink, Mark, Point, Sheet};
 use super::text::parts;
 
 /// Pixels a unit of the drawing.
@@ -15,7 +15,7 @@ const SCALE: f32 = 4.0;
 
 /// The bytes of a file, dark on white.
 pub(super) fn sheet(sheet: &Sheet) -> Vec<u8> {
-    let (width, height) = ((SCALE * sheet.width()) as u32, (SCALE * Sheet::height()) as u32);
+    let (width, height) = ((SCALE * sheet.width()) as u32, (SCALE * sheet.height()) as u32);
     let mut canvas = Canvas {
         pixels: Pixmap::new(width.max(1), height).expect("a sheet has a size"),
         face: Face::parse(sans::regular(), 0).expect("the embedded font is one"),
@@ -23,8 +23,8 @@ pub(super) fn sheet(sheet: &Sheet) -> Vec<u8> {
     };
     canvas.pixels.fill(Color::WHITE);
     canvas.draw(&sheet.heading_marks());
-    for (index, panel) in sheet.panels.iter().enumerate() {
-        canvas.origin = Transform::from_scale(SCALE, SCALE).pre_translate(Panel::WIDTH * index as f32, Sheet::HEADING);
+    for ((x, y), panel) in sheet.placed() {
+        canvas.origin = Transform::from_scale(SCALE, SCALE).pre_translate(x, y);
         canvas.draw(&panel.marks);
     }
     encoded(&canvas.pixels)

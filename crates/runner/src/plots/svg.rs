@@ -11,7 +11,7 @@ const FONTS: &str = "'DejaVu Sans',Verdana,sans-serif";
 
 /// A file of its own, dark on white.
 pub(super) fn sheet(sheet: &Sheet) -> String {
-    let (width, height) = (sheet.width(), Sheet::height());
+    let (width, height) = (sheet.width(), sheet.height());
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{}\" height=\"{}\" \
          role=\"img\">\n<title>{}</title>\n<desc>{}</desc>\n<style>{}</style>\n<rect width=\"100%\" height=\"100%\" \
@@ -23,8 +23,8 @@ pub(super) fn sheet(sheet: &Sheet) -> String {
         print_style()
     );
     draw(&mut text, &sheet.heading_marks());
-    for (index, panel) in sheet.panels.iter().enumerate() {
-        let _ = writeln!(text, "<g transform=\"translate({} {})\">", Panel::WIDTH * index as f32, Sheet::HEADING);
+    for ((x, y), panel) in sheet.placed() {
+        let _ = writeln!(text, "<g transform=\"translate({x} {y})\">");
         draw(&mut text, &panel.marks);
         text += "</g>\n";
     }

@@ -2,7 +2,7 @@
 
 use super::{Figures, Measure, Table, TableRow};
 
-const HEADER: [&str; 28] = [
+const HEADER: [&str; 33] = [
     "experiment",
     "row",
     "data-set",
@@ -24,22 +24,31 @@ const HEADER: [&str; 28] = [
     "s-paper",
     "verdict",
     "power-law-percent",
+    "power-law-percent-deviation",
     "power-law-percent-paper",
     "p-value",
+    "p-value-deviation",
     "p-value-paper",
     "gaussian-percent",
+    "gaussian-percent-deviation",
     "gaussian-percent-paper",
     "all-zero-percent",
+    "all-zero-percent-deviation",
     "test-accuracy",
+    "test-accuracy-deviation",
 ];
 
 pub(super) fn table(table: &Table) -> String {
-    let line = |cells: &[String]| cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(",") + "\r\n";
     let rows = table.rows.iter().map(|row| line(&cells(&table.experiment, row)));
     std::iter::once(line(&HEADER.map(str::to_owned))).chain(rows).collect()
 }
 
-fn cells(experiment: &str, row: &TableRow) -> [String; 28] {
+/// A line of `cells`, escaped.
+pub(crate) fn line(cells: &[String]) -> String {
+    cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(",") + "\r\n"
+}
+
+fn cells(experiment: &str, row: &TableRow) -> [String; 33] {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let mean = |measure: Option<Measure>| number(measure.map(|measure| measure.mean));
     let deviation = |measure: Option<Measure>| number(measure.and_then(|measure| measure.deviation));
@@ -72,13 +81,18 @@ fn cells(experiment: &str, row: &TableRow) -> [String; 28] {
         number(paper.and_then(|paper| paper.s)),
         row.agreement().to_owned(),
         mean(power_law_percent),
+        deviation(power_law_percent),
         number(paper.and_then(|paper| paper.power_law_percent)),
         mean(p_value),
+        deviation(p_value),
         number(paper.and_then(|paper| paper.p_value)),
         mean(gaussian_percent),
+        deviation(gaussian_percent),
         number(paper.and_then(|paper| paper.gaussian_percent)),
         mean(all_zero_percent),
+        deviation(all_zero_percent),
         mean(row.test_accuracy),
+        deviation(row.test_accuracy),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Tables as rounded text: one grid for spectra, one for entries.
 
-use super::{Figures, Table, TableRow, number, probability, rounded};
+use super::{Figures, Table, TableRow, number, probabilities, probability, rounded};
 
 /// A header and rows of as many cells.
 pub(super) struct Grid {
@@ -61,8 +61,9 @@ fn short(row: &TableRow) -> Vec<String> {
             let cells = [&batch, d_ks, paper_d_ks, law, paper_law, s, paper_s, verdict];
             start.into_iter().chain(cells.map(Clone::clone)).collect()
         }
-        Figures::Entries { .. } => {
-            let figures = figures(row);
+        Figures::Entries { p_value, .. } => {
+            let mut figures = figures(row);
+            figures[5] = probability(p_value.map(|p| p.mean));
             let without_d_c = figures[..2].iter().chain(&figures[3..9]);
             start.into_iter().chain(without_d_c.cloned()).collect()
         }
@@ -98,7 +99,7 @@ fn figures(row: &TableRow) -> Vec<String> {
         Figures::Entries { power_law_percent, p_value, gaussian_percent, all_zero_percent } => vec![
             rounded(power_law_percent, 2),
             number(paper.and_then(|paper| paper.power_law_percent), 2),
-            probability(p_value.map(|p| p.mean)),
+            probabilities(p_value),
             probability(paper.and_then(|paper| paper.p_value)),
             rounded(gaussian_percent, 1),
             number(paper.and_then(|paper| paper.gaussian_percent), 1),

@@ -1,0 +1,304 @@
+//! Spectra along a training.
+
+mod format;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gradspectra_analysis::AnalysisError;
+use gradspectra_data::{DataRoot, Split};
+use gradspectra_models::{Classifier, LabelledInputs, mean_loss};
+use serde::{Deserialize, Serialize};
+
+pub use format::TrackFormat;
+
+use crate::backend::Backend;
+use crate::captured::Captured;
+use crate::error::{Error, Result};
+use crate::execute::{Group, RunOptions, in_row, name};
+use crate::experiment::{Analysis, Experiment, Row};
+use crate::files;
+use crate::model::ModelTask;
+use crate::plan::check_patience;
+use crate::plots;
+use crate::position::Positions;
+use crate::power_law::PowerLawReport;
+use crate::result::SpectrumSummary;
+use crate::seeds::Purpose;
+use crate::store::{Store, read_json};
+use crate::task::{Task, tasks};
+
+/// What was seen of a row's spectrum along its training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Track {
+    /// The program and its version.
+    pub program: String,
+    /// The SHA-256 of what made the row's result.
+    pub task: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// The row.
+    pub row: Row,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The backend.
+    pub backend: Backend,
+    /// The steps from one capture to the next.
+    pub every: usize,
+    /// The captures, the first before the training and the last after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<TrackPoint>,
+}
+
+/// A track in the store; its captures are in the CSV file beside it, from which every digit can be read back.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct StoredTrack {
+    #[serde(flatten)]
+    track: Track,
+    points_sha256: String,
+}
+
+/// A capture during a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TrackPoint {
+    /// The steps that were done.
+    pub step: usize,
+    /// The epochs that were done.
+    pub epoch: f64,
+    /// The mean cross-entropy over the training examples, in evaluation mode.
+    pub loss: f64,
+    /// The fitted law; `None` where the values are unfit for one.
+    pub power_law: Option<TrackedLaw>,
+    /// The whole spectrum in short.
+    pub spectrum: SpectrumSummary,
+}
+
+/// A power law in short.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TrackedLaw {
+    /// ŝ.
+    pub s: f64,
+    /// d_ks.
+    pub d_ks: f64,
+    /// d_c.
+    pub d_c: f64,
+    /// Whether d_ks is below d_c.
+    pub accepted: bool,
+    /// The Monte-Carlo p-value.
+    pub p_value: f64,
+}
+
+/// The rows of `experiment` that can be followed: those that train and test a spectrum.
+///
+/// # Errors
+///
+/// There is none; or one cannot be followed although `named` says that it was asked for.
+pub fn followed(mut experiment: Experiment, named: bool) -> Result<Experiment> {
+    let hindrance = |row: &Row| match (&row.training, row.analysis) {
+        (None, _) => Some("does not train; give it a training"),
+        (_, Analysis::Entries { .. }) => Some("tests entries; give it an analysis of a spectrum"),
+        _ => None,
+    };
+    let refused = experiment.rows.iter().find_map(|row| Some((row, hindrance(row)?)));
+    if let (Some((row, reason)), true) = (refused, named) {
+        return Err(Error::Unfit { reason: format!("row {} {reason}, or leave it out", row.id) });
+    }
+    experiment.rows.retain(|row| hindrance(row).is_none());
+    if experiment.rows.is_empty() {
+        let reason = format!("no row of {} trains and tests a spectrum; give one a training", experiment.name);
+        return Err(Error::Unfit { reason });
+    }
+    Ok(experiment)
+}
+
+/// Trains as the rows of `experiment` ask and captures their spectra every `every` steps; writes the captures and
+/// their plots to `store`.
+///
+/// A capture that is at hand, of a run that was broken off, is not made again.
+///
+/// # Errors
+///
+/// The first row that cannot be followed to its end.
+pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<Vec<Track>> {
+    let device = options.backend.device()?.autodiff();
+    let data = DataRoot::new(options.data_dir.clone())?;
+    let mut tracks = Vec::new();
+    for tasks in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)? {
+        let first = &tasks[0];
+        if !options.long {
+            check_patience(&first.row, options.backend).map_err(|error| in_row(first, error))?;
+        }
+        let group = Group { tasks: &tasks, position: &first.position, device: &device, data: &data, store, options };
+        tracks.extend(follow(&group, every).map_err(|error| in_row(first, error))?);
+    }
+    let place = |track: &Track| {
+        let row = experiment.rows.iter().position(|row| row.id == track.row.id);
+        (row, track.seed)
+    };
+    tracks.sort_by_key(place);
+    Ok(tracks)
+}
+
+fn follow(group: &Group, every: usize) -> Result<Vec<Track>> {
+    let (examples, _) = group.load(Split::Train)?;
+    let inputs = LabelledInputs::new(examples.inputs(), examples.labels(), examples.shape().iter().product());
+    let follower = Follower::new(group, inputs, every);
+    let tracks = group.position.model.with(examples.shape(), examples.classes(), group.device, follower)?;
+    for track in &tracks {
+        track.write(group.store)?;
+        plots::write_track(group.store, track)?;
+    }
+    Ok(tracks)
+}
+
+/// Follows the training of a group.
+struct Follower<'a> {
+    group: &'a Group<'a>,
+    examples: LabelledInputs<'a>,
+    every: usize,
+    /// The steps of the whole training.
+    last: usize,
+    tracks: Vec<Track>,
+    /// The captures at hand, by their steps, of each track.
+    known: Vec<BTreeMap<usize, TrackPoint>>,
+}
+
+impl<'a> Follower<'a> {
+    fn new(group: &'a Group<'a>, examples: LabelledInputs<'a>, every: usize) -> Self {
+        let training = group.position.training.as_ref();
+        let last = training.map_or(0, |training| training.steps(examples.len()));
+        let begun = |task: &Task| Track {
+            program: crate::PROGRAM.to_owned(),
+            task: task.key.clone(),
+            experiment: task.experiment.clone(),
+            row: task.row.clone(),
+            seed: task.seed,
+            backend: group.options.backend,
+            every,
+            points: Vec::new(),
+        };
+        let tracks: Vec<_> = group.tasks.iter().map(begun).collect();
+        let known =
+            tracks.iter().map(|track| if group.options.fresh { BTreeMap::new() } else { track.known(group.store) });
+        Self { group, examples, every, last, known: known.collect(), tracks }
+    }
+
+    fn is_due(&self, step: usize) -> bool {
+        step.is_multiple_of(self.every) || step == self.last
+    }
+
+    /// Takes the points from those at hand, if they are all there.
+    fn take_known(&mut self) -> bool {
+        let due: Vec<usize> = (0..=self.last).filter(|step| self.is_due(*step)).collect();
+        let complete = self.known.iter().all(|known| due.iter().all(|step| known.contains_key(step)));
+        if complete {
+            for (track, known) in self.tracks.iter_mut().zip(&self.known) {
+                track.points = due.iter().map(|step| known[step].clone()).collect();
+            }
+        }
+        complete
+    }
+
+    /// Captures at a step that is due.
+    fn at<M: Classifier>(&mut self, model: &M, step: usize, say: impl Fn(String)) -> Result<()> {
+        if !self.is_due(step) {
+            return Ok(());
+        }
+        let Group { tasks, device, options, store, .. } = *self.group;
+        let reporter = options.reporter.quiet();
+        let mut captured = Captured::new(model, self.examples, tasks, device, reporter, options.memory)?;
+        let mut loss = None;
+        for ((task, track), known) in tasks.iter().zip(&mut self.tracks).zip(&mut self.known) {
+            let point = match known.remove(&step) {
+                Some(point) => point,
+                None => {
+                    let loss =
+                        *loss.get_or_insert_with(|| mean_loss(&model.valid(), self.examples, &device.clone().inner()));
+                    let epoch = (step * task.position.training.as_ref().map_or(0, |training| training.epochs)) as f64
+                        / self.last.max(1) as f64;
+                    let (power_law, spectrum) = capture(&mut captured, task)?;
+                    TrackPoint { step, epoch, loss, power_law, spectrum }
+                }
+            };
+            say(format!("  {}: {point}", name(task)));
+            track.points.push(point);
+            if known.is_empty() {
+                track.write(store)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ModelTask for Follower<'_> {
+    type Output = Vec<Track>;
+
+    fn run<M: Classifier>(mut self, model: M) -> Result<Vec<Track>> {
+        let Group { tasks, device, options, store, position, .. } = *self.group;
+        let Some(training) = &position.training else { return Ok(self.tracks) };
+        if self.take_known() {
+            tasks.iter().for_each(|task| options.reporter.line(format!("{}: done already", name(task))));
+            return Ok(self.tracks);
+        }
+        let seed = tasks[0].own_seed();
+        let model = position.initialised(model);
+        let (group, examples) = (self.group, self.examples);
+        self.at(&model, 0, |line| options.reporter.line(line))?;
+        let positions = Positions { store, device, reporter: options.reporter };
+        positions.train(model, training, seed, examples, group, |model, step, bar| {
+            self.at(model, step, |line| bar.line(line))
+        })?;
+        Ok(self.tracks)
+    }
+}
+
+/// The spectrum that `task` tests and the law through it.
+fn capture<M: Classifier>(captured: &mut Captured<M>, task: &Task) -> Result<(Option<TrackedLaw>, SpectrumSummary)> {
+    let Analysis::Spectrum { matrix, values, top } = task.row.analysis else {
+        unreachable!("only rows of spectra are followed");
+    };
+    let spectrum = captured.spectrum_of(task, matrix)?;
+    let seed = Purpose::Replicas.seed(task.own_seed());
+    let law = match PowerLawReport::of_spectrum(&spectrum, values, top, seed) {
+        Ok(report) => Some(TrackedLaw {
+            s: report.s,
+            d_ks: report.test.d_ks,
+            d_c: report.test.d_c,
+            accepted: report.accepted,
+            p_value: report.monte_carlo.p_value,
+        }),
+        Err(Error::Analysis(AnalysisError::TooFewPositive { .. } | AnalysisError::AllEqual { .. })) => None,
+        Err(error) => return Err(error),
+    };
+    Ok((law, SpectrumSummary::of(&spectrum)))
+}
+
+impl Track {
+    fn file(&self, store: &Store, ending: &str) -> PathBuf {
+        store.row_file(&self.experiment, &self.row.id, self.seed, ending)
+    }
+
+    /// The captures of the same task in the store, as far as they are whole.
+    fn known(&self, store: &Store) -> BTreeMap<usize, TrackPoint> {
+        let read = || {
+            let stored: StoredTrack = read_json(&self.file(store, "track.json"))?;
+            let csv = std::fs::read_to_string(self.file(store, "track.csv")).ok()?;
+            let whole = stored.track.task == self.task && stored.points_sha256 == files::sha256(csv.as_bytes());
+            whole.then(|| format::points(&csv))
+        };
+        read().unwrap_or_default().into_iter().map(|point| (point.step, point)).collect()
+    }
+
+    /// Writes the captures as CSV, and what they are of as JSON.
+    fn write(&self, store: &Store) -> Result<()> {
+        let csv = TrackFormat::Csv.text(std::slice::from_ref(self));
+        files::write(&self.file(store, "track.csv"), csv.as_bytes())?;
+        let track = Self { points: Vec::new(), ..self.clone() };
+        let stored = StoredTrack { track, points_sha256: files::sha256(csv.as_bytes()) };
+        files::write_json(&self.file(store, "track.json"), &stored)
+    }
+}
