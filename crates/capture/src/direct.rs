@@ -1,11 +1,29 @@
 use std::ops::Range;
 
 use burn::module::{ModuleVisitor, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
-use gradspectra_models::{Classifier, LabelledInputs, Trace, cross_entropy_sum};
+use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace, cross_entropy_sum};
 
 use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, Result};
+
+/// Where the parameters are at each iteration.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Trajectory {
+    /// At one position.
+    #[default]
+    Fixed,
+    /// Along a run that starts at the position and takes a step with each gradient.
+    Run {
+        /// The rule of the steps.
+        optimiser: Optimiser,
+        /// The learning rate.
+        learning_rate: f64,
+        /// The L2 penalty of the steps; the gradients are without it.
+        weight_decay: f64,
+    },
+}
 
 /// Captures one gradient of the mean cross-entropy a minibatch, each by a backward pass of its own.
 ///
@@ -22,11 +40,13 @@ pub fn direct_history<M: Classifier>(
     progress: impl FnMut(usize),
 ) -> Result<GradientHistory> {
     let layout = ParameterLayout::of(model);
-    let gradients = direct_block(model, examples, minibatches, device, 0..layout.parameters(), progress)?;
+    let rows = 0..layout.parameters();
+    let gradients = direct_block(model, examples, minibatches, device, Trajectory::Fixed, rows, progress)?;
     Ok(GradientHistory::new(layout, gradients))
 }
 
-/// The rows of G of the parameters `rows`, as [`direct_history`] else: one pass an iteration for every such block.
+/// The rows of G of the parameters `rows` along `trajectory`, as [`direct_history`] else: one pass an iteration for
+/// every such block.
 ///
 /// # Errors
 ///
@@ -40,11 +60,12 @@ pub fn direct_block<M: Classifier>(
     examples: LabelledInputs,
     minibatches: MinibatchIndices,
     device: &Device,
+    trajectory: Trajectory,
     rows: Range<usize>,
     mut progress: impl FnMut(usize),
 ) -> Result<Mat<f32>> {
     let mut block = Mat::zeros(rows.len(), minibatches.iterations());
-    for_each_gradient(model, examples, minibatches, device, |t, gradient| {
+    for_each_gradient(model, examples, minibatches, device, trajectory, |t, gradient| {
         block.col_as_slice_mut(t).copy_from_slice(&gradient[rows.clone()]);
         progress(t + 1);
         Ok::<_, CaptureError>(())
@@ -62,25 +83,49 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
     examples: LabelledInputs,
     minibatches: MinibatchIndices,
     device: &Device,
+    trajectory: Trajectory,
     mut visit: impl FnMut(usize, &[f32]) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let layout = ParameterLayout::of(model);
+    let mut model = model.clone();
+    let mut run = match trajectory {
+        Trajectory::Fixed => None,
+        Trajectory::Run { optimiser, learning_rate, weight_decay } => {
+            Some((optimiser.optimizer(weight_decay), learning_rate))
+        }
+    };
     let mut gradient = vec![0.0; layout.parameters()];
     for t in 0..minibatches.iterations() {
         let (inputs, labels) = examples.gather(minibatches.iteration(t), device);
         let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels) / minibatches.batch() as f64;
-        let gradients = &loss.backward();
-        let mut reader = GradientReader { gradients, layout: &layout, slot: 0, column: &mut gradient, error: None };
-        model.visit(&mut reader);
-        match reader.error {
-            Some(CaptureError::NotFinite { path, .. }) => {
-                return Err(CaptureError::NotFinite { path, place: format!("iteration {t}") }.into());
-            }
-            Some(error) => return Err(error.into()),
-            None => visit(t, &gradient)?,
+        let gradients = loss.backward();
+        read(&model, &gradients, &layout, t, &mut gradient)?;
+        visit(t, &gradient)?;
+        if let Some((optimizer, learning_rate)) = &mut run {
+            let gradients = GradientsParams::from_grads(gradients, &model);
+            model = optimizer.step(*learning_rate, model, gradients);
         }
     }
     Ok(())
+}
+
+/// Copies the gradient of iteration `t` to `column`.
+fn read<M: Classifier>(
+    model: &M,
+    gradients: &Gradients,
+    layout: &ParameterLayout,
+    t: usize,
+    column: &mut [f32],
+) -> Result<()> {
+    let mut reader = GradientReader { gradients, layout, slot: 0, column, error: None };
+    model.visit(&mut reader);
+    match reader.error {
+        Some(CaptureError::NotFinite { path, .. }) => {
+            Err(CaptureError::NotFinite { path, place: format!("iteration {t}") })
+        }
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
 }
 
 struct GradientReader<'a> {

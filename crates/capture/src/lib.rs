@@ -13,7 +13,7 @@ mod layout;
 mod minibatch;
 mod updates;
 
-pub use direct::{direct_block, direct_history, for_each_gradient};
+pub use direct::{Trajectory, direct_block, direct_history, for_each_gradient};
 pub use error::{CaptureError, Result};
 pub use factors::ExampleFactors;
 pub use gram::{Gram, GramBuilder};

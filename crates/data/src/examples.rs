@@ -1,8 +1,10 @@
 use burn::data::dataset::{Dataset, DatasetError};
+use rand_distr::{Distribution, StandardNormal};
 
 use crate::{
     error::{Result, invalid},
     labels::LabelCorruption,
+    seed::Stream,
 };
 
 /// Examples as a network takes them, in memory; a Burn [`Dataset`].
@@ -105,6 +107,12 @@ impl Examples {
     pub fn corrupt_labels(&mut self, corruption: LabelCorruption, seed: u64) -> Result<()> {
         corruption.apply(&mut self.labels, self.classes, seed)
     }
+
+    /// Puts independent standard normal numbers in place of the inputs; the same seed gives the same numbers.
+    pub fn replace_inputs_by_noise(&mut self, seed: u64) {
+        let mut generator = Stream::Noise.generator(seed);
+        self.inputs.fill_with(|| StandardNormal.sample(&mut generator));
+    }
 }
 
 impl Dataset<Example> for Examples {
@@ -120,6 +128,22 @@ impl Dataset<Example> for Examples {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn noise_is_standard_normal_and_repeats() -> Result<()> {
+        let mut examples = Examples::new(vec![7.0; 40_000], vec![20], vec![0; 2000], 2)?;
+        examples.replace_inputs_by_noise(3);
+        let moment = |power| examples.inputs().iter().map(|x| f64::from(*x).powi(power)).sum::<f64>() / 40_000.0;
+        for (power, expected, deviation) in [(1, 0.0, 0.005), (2, 1.0, 0.007), (4, 3.0, 0.05)] {
+            assert!((moment(power) - expected).abs() < 4.0 * deviation, "moment {power}: {}", moment(power));
+        }
+        let first = examples.clone();
+        examples.replace_inputs_by_noise(3);
+        assert_eq!(examples, first);
+        examples.replace_inputs_by_noise(4);
+        assert_ne!(examples, first);
+        Ok(())
+    }
 
     #[test]
     fn burn_reads_the_examples_in_order() -> Result<()> {

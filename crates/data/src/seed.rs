@@ -16,6 +16,8 @@ pub(crate) enum Stream {
     LabelNoise,
     /// The permutation of labels.
     LabelShuffle,
+    /// Inputs of noise.
+    Noise,
 }
 
 impl Stream {
@@ -27,6 +29,7 @@ impl Stream {
             Self::Augmentation(epoch) => (2, epoch),
             Self::LabelNoise => (3, 0),
             Self::LabelShuffle => (4, 0),
+            Self::Noise => (5, 0),
         };
         let mut generator = ChaCha8Rng::seed_from_u64(seed);
         generator.set_stream(purpose << 56 | count & ((1 << 56) - 1));

@@ -21,6 +21,21 @@ pub enum Optimiser {
     Adam,
 }
 
+impl Optimiser {
+    /// Burn's optimiser of this rule.
+    pub fn optimizer(self, weight_decay: f64) -> ModuleOptimizer {
+        let decay = Some(WeightDecayConfig::new(weight_decay as f32));
+        let no_clipping = None::<GradientClippingConfig>;
+        let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
+        let sgd = SgdConfig::new().with_weight_decay(decay.clone()).with_gradient_clipping(no_clipping);
+        match self {
+            Self::Sgd => sgd.init(),
+            Self::Momentum => sgd.with_momentum(Some(momentum)).init(),
+            Self::Adam => AdamConfig::new().with_weight_decay(decay).with_epsilon(1e-8).init(),
+        }
+    }
+}
+
 /// How training examples are varied from epoch to epoch (§A.3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -77,18 +92,6 @@ impl Training {
     pub fn learning_rate_of(&self, epoch: usize) -> f64 {
         let passed = self.milestones.iter().filter(|&&share| epoch as f64 >= share * self.epochs as f64).count();
         self.learning_rate / 10f64.powi(passed as i32)
-    }
-
-    fn optimizer(&self) -> ModuleOptimizer {
-        let decay = Some(WeightDecayConfig::new(self.weight_decay as f32));
-        let no_clipping = None::<GradientClippingConfig>;
-        let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
-        let sgd = SgdConfig::new().with_weight_decay(decay.clone()).with_gradient_clipping(no_clipping);
-        match self.optimiser {
-            Optimiser::Sgd => sgd.init(),
-            Optimiser::Momentum => sgd.with_momentum(Some(momentum)).init(),
-            Optimiser::Adam => AdamConfig::new().with_weight_decay(decay).with_epsilon(1e-8).init(),
-        }
     }
 }
 
@@ -172,7 +175,7 @@ pub fn train<M: Classifier>(
     mut order: impl FnMut(usize) -> Vec<u32>,
     mut progress: impl FnMut(&M, TrainingEvent) -> ControlFlow<()>,
 ) -> Result<M, TrainingError> {
-    let mut optimizer = training.optimizer();
+    let mut optimizer = training.optimiser.optimizer(training.weight_decay);
     let count = examples.len();
     let mut steps = 0;
     for epoch in 0..training.epochs {

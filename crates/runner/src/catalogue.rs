@@ -11,12 +11,12 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str); 11] = files![
+const FILES: [(&str, &str); 12] = files![
     "table-1", "table-2", "table-3", "table-4", "table-5", "table-6", "table-7", "table-8", "table-9", "figure-1",
-    "avila"
+    "avila", "readings"
 ];
 
-/// The names of the experiments: `table-1` to `table-9`, `figure-1` and our own `avila`.
+/// The names of the experiments: `table-1` to `table-9`, `figure-1`, and our own `avila` and `readings`.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }

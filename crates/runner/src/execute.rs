@@ -1,15 +1,18 @@
 //! Runs tasks: examples to gradients, gradients to spectra, spectra to verdicts.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use burn::tensor::Device;
-use gradspectra_data::{DataRoot, Examples, FileProvenance, ImageSet, Normaliser, Split, load, load_images};
+use gradspectra_data::{
+    DataRoot, Examples, FileProvenance, ImageSet, LabelCorruption, Normaliser, Split, load, load_images,
+};
 use gradspectra_models::{Classifier, LabelledInputs};
 
 use crate::backend::Backend;
 use crate::captured::Captured;
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{CaptureInputs, Experiment};
 use crate::memory;
 use crate::model::ModelTask;
 use crate::plan::check_patience;
@@ -127,6 +130,20 @@ impl Group<'_> {
         }
         Ok((loaded.examples, loaded.files))
     }
+
+    /// The training examples as the network sees them at capture.
+    pub(crate) fn seen<'e>(&self, examples: &'e Examples) -> Result<Cow<'e, Examples>> {
+        let first = &self.tasks[0];
+        let (labels, inputs) = (first.row.capture_labels, first.row.capture_inputs);
+        let mut seen = Cow::Borrowed(examples);
+        if labels != LabelCorruption::None {
+            seen.to_mut().corrupt_labels(labels, Purpose::CaptureLabels.seed(first.own_seed()))?;
+        }
+        if inputs == CaptureInputs::GaussianNoise {
+            seen.to_mut().replace_inputs_by_noise(Purpose::CaptureInputs.seed(first.own_seed()));
+        }
+        Ok(seen)
+    }
 }
 
 impl TrainingSource for Group<'_> {
@@ -159,6 +176,8 @@ impl ModelTask for GroupTask<'_> {
         let positions = Positions { store: group.store, device: group.device, reporter };
         let (model, position, training) =
             positions.place(model, group.position, &group.tasks[0].row, examples, group)?;
+        let seen = group.seen(self.examples)?;
+        let examples = LabelledInputs::new(seen.inputs(), seen.labels(), features);
         let mut captured = Captured::new(&model, examples, group.tasks, group.device, reporter, group.options.memory)?;
         captured.timings.training = training;
         let mut failure = None;

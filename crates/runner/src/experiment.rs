@@ -35,6 +35,9 @@ pub struct Row {
     /// What sets it apart from its neighbours, as the table says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<String>,
+    /// The table and row that this is another reading of, e.g. `table-5 pretrain-b1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading_of: Option<String>,
     /// The data set, of which the training examples are used.
     pub data_set: DataSet,
     /// How pixels become inputs.
@@ -46,6 +49,12 @@ pub struct Row {
     /// What is done to the labels, before training and capture.
     #[serde(default)]
     pub labels: LabelCorruption,
+    /// What is done to the labels at capture alone, after the training.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub capture_labels: LabelCorruption,
+    /// What the network sees at capture.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub capture_inputs: CaptureInputs,
     /// The network.
     pub model: ModelSpec,
     /// How its parameters are drawn.
@@ -86,6 +95,17 @@ pub struct Row {
     pub paper: Option<PaperFigures>,
 }
 
+/// What the network sees at capture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaptureInputs {
+    /// The data set's inputs.
+    #[default]
+    Data,
+    /// Independent standard normal numbers in their place.
+    GaussianNoise,
+}
+
 /// Which vectors of an iteration are studied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]
@@ -99,6 +119,16 @@ pub enum Vectors {
         /// The update rule.
         optimiser: Optimiser,
         /// The L2 penalty.
+        #[serde(default)]
+        weight_decay: f64,
+    },
+    /// The gradients along a run that starts at the position and takes a step with each of them.
+    AlongRun {
+        /// The update rule.
+        optimiser: Optimiser,
+        /// The learning rate.
+        learning_rate: f64,
+        /// The L2 penalty of the steps; the gradients are without it.
         #[serde(default)]
         weight_decay: f64,
     },
@@ -204,6 +234,10 @@ pub struct PaperFigures {
     /// In how many percent of the samples it does not reject normality.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gaussian_percent: Option<f64>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn one() -> usize {

@@ -61,6 +61,8 @@ fn unfit_rows_are_refused_by_name_and_value() {
         ("gradient-clipping = nan", "gradient-clipping is NaN"),
         ("training = 'short'\nweights = 'w.safetensors'", "training and weights are both given"),
         ("vectors = { kind = 'updates', optimiser = 'adam', weight-decay = -1.0 }", "weight-decay is -1"),
+        ("vectors = { kind = 'along-run', optimiser = 'sgd', learning-rate = 0.0 }", "learning-rate is 0"),
+        ("capture-labels = { kind = 'symmetric-noise', rate = 2.0 }", "label noise is 2"),
         ("model = { kind = 'vgg' }", "vgg"),
         ("data-set = 'imagenet'", "imagenet"),
         ("labels = { kind = 'symmetric-noise' }", "rate"),

@@ -43,7 +43,7 @@ pub use analyze::{AnalyzeOptions, Fitted, MatrixReport, MatrixSpectrum, analyze}
 pub use backend::Backend;
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
-pub use experiment::{Analysis, Axis, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
+pub use experiment::{Analysis, Axis, CaptureInputs, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
 pub use fit::{Top, fit_file};
 pub use interrupt::end_on_signals;
 pub use matrix_file::Orientation;

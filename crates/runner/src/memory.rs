@@ -75,7 +75,7 @@ struct Sizes {
     features: u64,
     /// n.
     parameters: u64,
-    /// The numbers in an example's factors; 0 where the network mixes examples.
+    /// The numbers in an example's factors; 0 where there are none.
     factors: u64,
     /// The numbers that a pass holds, an example.
     activations: u64,
@@ -90,6 +90,7 @@ impl Sizes {
             DataSet::Avila => (10_430, &[10], 12),
         };
         let size = row.model.size(shape, classes);
+        let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
         let activations = match row.model {
             ModelSpec::ResNet18 { width } => RESNET18_ACTIVATIONS * width as u64 / 64,
             _ => 0,
@@ -98,7 +99,7 @@ impl Sizes {
             examples,
             features: shape.iter().product::<usize>() as u64,
             parameters: size.parameters as u64,
-            factors: size.factors.unwrap_or(0) as u64,
+            factors: size.factors.filter(|_| !along_run).unwrap_or(0) as u64,
             activations,
         }
     }

@@ -116,10 +116,23 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// How many rows there are of each agreement.
+    /// The rows that are no other reading of a row.
+    fn own_rows(&self) -> impl Iterator<Item = &TableRow> {
+        let rows = self.sections.iter().flat_map(|section| section.rows.iter().zip(&section.table.rows));
+        rows.filter(|(found, _)| found.row.reading_of.is_none()).map(|(_, row)| row)
+    }
+
+    /// How many of them there are of an agreement.
     fn count(&self, agreement: Agreement) -> usize {
-        let rows = self.sections.iter().flat_map(|section| &section.table.rows);
-        rows.filter(|row| Agreement::of(row) == agreement).count()
+        self.own_rows().filter(|row| Agreement::of(row) == agreement).count()
+    }
+
+    /// The other readings of a row that were tried: each one's name and what was found.
+    fn readings_of(&self, experiment: &str, row: &str) -> impl Iterator<Item = (&str, &TableRow)> {
+        let name = format!("{experiment} {row}");
+        let rows = self.sections.iter().flat_map(|section| section.rows.iter().zip(&section.table.rows));
+        rows.filter(move |(found, row)| found.row.reading_of.as_ref() == Some(&name) && !row.seeds.is_empty())
+            .map(|(found, row)| (found.row.setting.as_deref().unwrap_or(&found.row.id), row))
     }
 }
 

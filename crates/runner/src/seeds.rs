@@ -9,6 +9,10 @@ pub(crate) enum Purpose {
     Parameters,
     /// Corrupting labels.
     Labels,
+    /// Corrupting labels at capture alone.
+    CaptureLabels,
+    /// Inputs of noise.
+    CaptureInputs,
     /// The order of examples in training.
     Training,
     /// The crops and flips of training images.

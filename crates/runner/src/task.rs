@@ -34,7 +34,8 @@ impl Task {
     fn new(experiment: &str, row: &Row, seed: u64, backend: Backend, unofficial_files: Vec<String>) -> Result<Self> {
         let position = PositionSpec::of(row, seed + row.seed_offset, backend, unofficial_files)?;
         let minibatches_sha256 = row.minibatches.as_deref().map(files::sha256_of_file).transpose()?;
-        let bare = Row { setting: None, paper: None, weights: None, minibatches: None, ..row.clone() };
+        let bare =
+            Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
         let identity = Identity { row: &bare, position: &position, minibatches_sha256 };
         let key = files::sha256(&serde_json::to_vec(&identity).expect("a specification is plain data"));
         Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position })
@@ -43,6 +44,11 @@ impl Task {
     /// The seed with the row's offset.
     pub(crate) fn own_seed(&self) -> u64 {
         self.seed + self.row.seed_offset
+    }
+
+    /// What decides the gradients of single examples: the position and what the network sees there.
+    fn capture_key(&self) -> String {
+        format!("{} {:?} {:?}", self.position.key(), self.row.capture_labels, self.row.capture_inputs)
     }
 
     /// What decides G of rows at one position.
@@ -57,7 +63,7 @@ impl Task {
     }
 }
 
-/// The tasks of `experiments` at `seeds`, those with equal positions together, those with equal gradients in turn.
+/// The tasks of `experiments` at `seeds`, those with equal gradients of examples together, those with equal gradients in turn.
 pub(crate) fn tasks(
     experiments: &[Experiment],
     seeds: &[u64],
@@ -74,7 +80,7 @@ pub(crate) fn tasks(
                     Entry::Vacant(unknown) => unknown.insert(unofficial_files(row.data_set, data)?),
                 };
                 let task = Task::new(&experiment.name, row, seed, backend, files.clone())?;
-                let key = task.position.key();
+                let key = task.capture_key();
                 match groups.iter_mut().find(|(position, _)| *position == key) {
                     Some((_, tasks)) => tasks.push(task),
                     None => groups.push((key, vec![task])),

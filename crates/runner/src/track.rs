@@ -145,8 +145,11 @@ pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every
 
 fn follow(group: &Group, every: usize) -> Result<Vec<Track>> {
     let (examples, _) = group.load(Split::Train)?;
-    let inputs = LabelledInputs::new(examples.inputs(), examples.labels(), examples.shape().iter().product());
-    let follower = Follower::new(group, inputs, every);
+    let seen = group.seen(&examples)?;
+    let features = examples.shape().iter().product();
+    let inputs = LabelledInputs::new(examples.inputs(), examples.labels(), features);
+    let seen = LabelledInputs::new(seen.inputs(), seen.labels(), features);
+    let follower = Follower::new(group, inputs, seen, every);
     let tracks = group.position.model.with(examples.shape(), examples.classes(), group.device, follower)?;
     for track in &tracks {
         track.write(group.store)?;
@@ -159,6 +162,8 @@ fn follow(group: &Group, every: usize) -> Result<Vec<Track>> {
 struct Follower<'a> {
     group: &'a Group<'a>,
     examples: LabelledInputs<'a>,
+    /// The examples as the network sees them at capture.
+    seen: LabelledInputs<'a>,
     every: usize,
     /// The steps of the whole training.
     last: usize,
@@ -168,7 +173,7 @@ struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    fn new(group: &'a Group<'a>, examples: LabelledInputs<'a>, every: usize) -> Self {
+    fn new(group: &'a Group<'a>, examples: LabelledInputs<'a>, seen: LabelledInputs<'a>, every: usize) -> Self {
         let training = group.position.training.as_ref();
         let last = training.map_or(0, |training| training.steps(examples.len()));
         let begun = |task: &Task| Track {
@@ -184,7 +189,7 @@ impl<'a> Follower<'a> {
         let tracks: Vec<_> = group.tasks.iter().map(begun).collect();
         let known =
             tracks.iter().map(|track| if group.options.fresh { BTreeMap::new() } else { track.known(group.store) });
-        Self { group, examples, every, last, known: known.collect(), tracks }
+        Self { group, examples, seen, every, last, known: known.collect(), tracks }
     }
 
     fn is_due(&self, step: usize) -> bool {
@@ -210,7 +215,7 @@ impl<'a> Follower<'a> {
         }
         let Group { tasks, device, options, store, .. } = *self.group;
         let reporter = options.reporter.quiet();
-        let mut captured = Captured::new(model, self.examples, tasks, device, reporter, options.memory)?;
+        let mut captured = Captured::new(model, self.seen, tasks, device, reporter, options.memory)?;
         let mut loss = None;
         for ((task, track), known) in tasks.iter().zip(&mut self.tracks).zip(&mut self.known) {
             let point = match known.remove(&step) {

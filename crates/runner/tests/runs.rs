@@ -62,6 +62,19 @@ id = 'adam'
 vectors = { kind = 'updates', optimiser = 'adam', weight-decay = 0.01 }
 
 [[row]]
+id = 'along-run'
+vectors = { kind = 'along-run', optimiser = 'momentum', learning-rate = 0.05, weight-decay = 0.01 }
+
+[[row]]
+id = 'other-labels'
+training = 'short'
+capture-labels = { kind = 'shuffled' }
+
+[[row]]
+id = 'noise-as-inputs'
+capture-inputs = 'gaussian-noise'
+
+[[row]]
 id = 'dimension'
 analysis = { kind = 'entries', along = 'dimension', top = 50 }
 
@@ -110,7 +123,7 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
         run(folder.path(), &["--quiet", "--threads", threads, "--out", threads]);
         common::contents(&folder.path().join(threads))
     });
-    assert!(runs[0].len() > 12 * 2, "{} files", runs[0].len());
+    assert!(runs[0].len() > 15 * 2, "{} files", runs[0].len());
     assert_same(&runs[0], &runs[1]);
     assert_same(&runs[0], &runs[2]);
 }
@@ -122,7 +135,7 @@ fn a_row_alone_gives_the_bytes_of_the_whole_run() {
     run(folder.path(), &["--quiet", "--out", "together"]);
     let rows: Vec<&str> =
         EXPERIMENT.lines().filter_map(|line| line.strip_prefix("id = '")?.strip_suffix('\'')).collect();
-    assert_eq!(rows.len(), 12);
+    assert_eq!(rows.len(), 15);
     for row in rows {
         run(folder.path(), &["--quiet", "--out", "alone", "--rows", row]);
         let [alone, together] =

@@ -2,7 +2,7 @@
 
 use faer::{Mat, MatRef};
 use gradspectra_analysis::{EntryTestConfig, EntryTests};
-use gradspectra_capture::{MinibatchIndices, ParameterLayout, for_each_gradient};
+use gradspectra_capture::{MinibatchIndices, ParameterLayout, Trajectory, for_each_gradient};
 use gradspectra_models::Classifier;
 use rand::SeedableRng;
 use rand::seq::index::sample;
@@ -97,7 +97,7 @@ impl<M: Classifier> Captured<'_, M> {
 
     fn pass(&mut self, minibatches: MinibatchIndices, listeners: &mut [Listener]) -> Result<()> {
         let step = self.reporter.step("gradients, a pass each", minibatches.iterations() as u64);
-        for_each_gradient(self.model, self.examples, minibatches, self.device, |t, gradient| {
+        for_each_gradient(self.model, self.examples, minibatches, self.device, Trajectory::Fixed, |t, gradient| {
             step.at(t as u64 + 1);
             listeners.iter_mut().try_for_each(|listener| listener.hear(t, gradient))
         })?;

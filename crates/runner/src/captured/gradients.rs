@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use faer::Mat;
-use gradspectra_capture::{ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, UpdateRule, direct_block};
+use gradspectra_capture::{
+    ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, Trajectory, UpdateRule, direct_block,
+};
 use gradspectra_models::{Classifier, Optimiser};
 
 use super::{Captured, Drawn, Factors};
@@ -20,8 +22,11 @@ impl<M: Classifier> Captured<'_, M> {
         Ok(Drawn { indices, batch, examples })
     }
 
-    /// Whether the model gives factors; captures those of every example that the tasks need, once.
+    /// Whether the vectors of `task` come of factors; captures those of every example that the tasks need, once.
     pub(super) fn factored(&mut self, task: &Task) -> Result<bool> {
+        if trajectory(task) != Trajectory::Fixed {
+            return Ok(false);
+        }
         if self.factors.is_none() {
             self.factors = Some(self.capture_factors(task)?);
         }
@@ -33,7 +38,7 @@ impl<M: Classifier> Captured<'_, M> {
             return Ok(Factors::Unavailable);
         }
         let mut needed = vec![false; self.examples.len()];
-        for task in self.tasks {
+        for task in self.tasks.iter().filter(|task| trajectory(task) == Trajectory::Fixed) {
             self.draw(task)?.indices.iter().for_each(|&index| needed[index as usize] = true);
         }
         let needed: Vec<u32> = (0..self.examples.len() as u32).filter(|&index| needed[index as usize]).collect();
@@ -62,7 +67,7 @@ impl<M: Classifier> Captured<'_, M> {
             }
             visit(parameters, block)
         };
-        if let Some(Factors::Captured(factors)) = &self.factors {
+        if let (Some(Factors::Captured(factors)), Trajectory::Fixed) = (&self.factors, trajectory(task)) {
             return factors.blocks(minibatches).try_for_each(|(parameters, block)| visit(parameters, block));
         }
         let iterations = minibatches.iterations();
@@ -72,7 +77,8 @@ impl<M: Classifier> Captured<'_, M> {
             let step = self.reporter.step("gradients, a pass each", iterations as u64);
             let progress = |done: usize| step.at(done as u64);
             let (model, device) = (self.model, self.device);
-            let block = direct_block(model, self.examples, minibatches, device, parameters.clone(), progress)?;
+            let rows = parameters.clone();
+            let block = direct_block(model, self.examples, minibatches, device, trajectory(task), rows, progress)?;
             step.finish();
             visit(parameters, block)?;
         }
@@ -139,6 +145,16 @@ impl<M: Classifier> Captured<'_, M> {
         self.timings.gradients += step.finish();
         self.whole = Some((key, whole));
         Ok(true)
+    }
+}
+
+/// Where the gradients of `task` are taken.
+pub(super) fn trajectory(task: &Task) -> Trajectory {
+    match task.row.vectors {
+        Vectors::Gradients | Vectors::Updates { .. } => Trajectory::Fixed,
+        Vectors::AlongRun { optimiser, learning_rate, weight_decay } => {
+            Trajectory::Run { optimiser, learning_rate, weight_decay }
+        }
     }
 }
 

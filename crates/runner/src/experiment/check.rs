@@ -55,10 +55,12 @@ impl Row {
         if self.seed_offset >= 1 << 32 {
             return Err(format!("seed-offset is {}; it must be below 2^32", self.seed_offset));
         }
-        if let LabelCorruption::SymmetricNoise { rate } = self.labels
-            && !(0.0..=1.0).contains(&rate)
-        {
-            return Err(format!("the rate of label noise is {rate}; it must be 0 to 1"));
+        for labels in [self.labels, self.capture_labels] {
+            if let LabelCorruption::SymmetricNoise { rate } = labels
+                && !(0.0..=1.0).contains(&rate)
+            {
+                return Err(format!("the rate of label noise is {rate}; it must be 0 to 1"));
+            }
         }
         if let Some(training) = &self.training {
             check_training(training)?;
@@ -69,13 +71,16 @@ impl Row {
         if let Analysis::Entries { sampled_parameters: Some(0), .. } = self.analysis {
             return Err("sampled-parameters is 0; give at least 1, or leave it out".to_owned());
         }
-        if let Vectors::Updates { weight_decay, .. } = self.vectors {
-            if !weight_decay.is_finite() || weight_decay < 0.0 {
-                return Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on"));
+        match self.vectors {
+            Vectors::Gradients => {}
+            Vectors::Updates { weight_decay, .. } => check_weight_decay(weight_decay)?,
+            Vectors::AlongRun { learning_rate, weight_decay, .. } => {
+                check_learning_rate(learning_rate)?;
+                check_weight_decay(weight_decay)?;
             }
-            if self.gradient_clipping.is_some() {
-                return Err("gradient-clipping is given with updates; leave one out".to_owned());
-            }
+        }
+        if self.vectors != Vectors::Gradients && self.gradient_clipping.is_some() {
+            return Err("gradient-clipping is given with other vectors than gradients; leave one out".to_owned());
         }
         if self.gradient_clipping.is_some() && matches!(self.analysis, Analysis::Entries { .. }) {
             return Err("gradient-clipping is given with a test of entries; leave it out".to_owned());
@@ -102,15 +107,24 @@ impl Row {
 }
 
 fn check_training(training: &Training) -> std::result::Result<(), String> {
-    let Training { learning_rate, weight_decay, .. } = *training;
-    if !learning_rate.is_finite() || learning_rate <= 0.0 {
-        return Err(format!("learning-rate is {learning_rate}; it must be a positive number"));
-    }
-    if !weight_decay.is_finite() || weight_decay < 0.0 {
-        return Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on"));
-    }
+    check_learning_rate(training.learning_rate)?;
+    check_weight_decay(training.weight_decay)?;
     match training.milestones.iter().find(|share| !(0.0..=1.0).contains(*share)) {
         Some(share) => Err(format!("a milestone is {share}; milestones are shares of the epochs, 0 to 1")),
         None => Ok(()),
+    }
+}
+
+fn check_learning_rate(learning_rate: f64) -> std::result::Result<(), String> {
+    match learning_rate.is_finite() && learning_rate > 0.0 {
+        true => Ok(()),
+        false => Err(format!("learning-rate is {learning_rate}; it must be a positive number")),
+    }
+}
+
+fn check_weight_decay(weight_decay: f64) -> std::result::Result<(), String> {
+    match weight_decay.is_finite() && weight_decay >= 0.0 {
+        true => Ok(()),
+        false => Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on")),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::columns::seconds;
 use super::html::{row_id, word};
-use super::markdown::difference;
+use super::markdown::{difference, what_was_found};
 use super::words::{command, specification};
 use super::{Agreement, Report, RowFound, Section};
 use crate::error::Result;
@@ -17,8 +17,12 @@ pub(super) fn row(report: &Report, section: &Section, row: &TableRow, found: &Ro
     let setting = if row.setting.is_empty() { String::new() } else { format!(", {}", row.setting) };
     let subtitle =
         format!("{} on {}, {}, {}{setting}", row.model, row.data_set, row.training.to_lowercase(), row.tested);
+    let readings = report.readings_of(&section.experiment.name, &row.id);
+    let readings = readings
+        .map(|(reading, row)| ("Other reading", format!("{}: {}", escaped(reading), escaped(&what_was_found(row)))));
     let facts: String = facts(row, found, first)
         .into_iter()
+        .chain(readings)
         .map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>\n"))
         .collect();
     let plots = plots::inline(report.store, first)?;

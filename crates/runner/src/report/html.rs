@@ -26,7 +26,7 @@ pub(super) fn page(report: &Report) -> Result<String> {
 }
 
 fn header(report: &Report) -> String {
-    let rows: usize = report.sections.iter().map(|section| section.rows.len()).sum();
+    let rows = report.own_rows().count();
     let counts = [Agreement::Same, Agreement::Differs, Agreement::NotInPaper, Agreement::NotDone]
         .map(|agreement| (report.count(agreement), agreement))
         .into_iter()

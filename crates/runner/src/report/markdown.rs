@@ -3,7 +3,7 @@
 use super::columns::Columns;
 use super::words::{command, reading};
 use super::{Agreement, Report, Section};
-use crate::table::{Figures, TableRow, escaped_markdown as escaped};
+use crate::table::{Figures, Measure, TableRow, escaped_markdown as escaped};
 
 pub(super) fn page(report: &Report) -> String {
     let mut text = "# Results beside the paper's\n\n".to_owned();
@@ -14,7 +14,7 @@ pub(super) fn page(report: &Report) -> String {
          the same where the verdict (d_ks < d_c) is the paper's; entries where the rates of power laws and of Gaussians \
          are both on the paper's side of 50%. Figures are means over the seeds, ± the deviation where there are \
          several. Seconds are a seed's, without what rows before it had made.\n",
-        report.sections.iter().map(|section| section.rows.len()).sum::<usize>(),
+        report.own_rows().count(),
         report.count(Agreement::Same),
         report.count(Agreement::Differs),
         report.count(Agreement::NotInPaper),
@@ -78,9 +78,15 @@ fn commands(section: &Section) -> String {
 fn disagreements(report: &Report) -> String {
     let mut lines = String::new();
     for section in &report.sections {
-        for row in section.table.rows.iter().filter(|row| Agreement::of(row) == Agreement::Differs) {
+        for (found, row) in section.rows.iter().zip(&section.table.rows) {
+            if found.row.reading_of.is_some() || Agreement::of(row) != Agreement::Differs {
+                continue;
+            }
             let name = format!("{}, {}", section.table.title, row.id);
             lines += &format!("- {}: {}\n", escaped(&name), escaped(&difference(row)));
+            for (reading, row) in report.readings_of(&section.experiment.name, &row.id) {
+                lines += &format!("  - {}: {}\n", escaped(reading), escaped(&what_was_found(row)));
+            }
         }
     }
     if lines.is_empty() {
@@ -92,24 +98,29 @@ fn disagreements(report: &Report) -> String {
 /// What we found and what the paper says.
 pub(super) fn difference(row: &TableRow) -> String {
     let Some(paper) = row.paper else { return String::new() };
-    let d_ks = row.d_ks.map_or_else(String::new, |d_ks| d_ks.rounded(4));
+    let theirs = match row.figures {
+        Figures::Spectrum { .. } => format!("{} with {}", row.paper_verdict(), paper.d_ks),
+        Figures::Entries { .. } => {
+            let percent = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value}%"));
+            format!("{} and {}", percent(paper.power_law_percent), percent(paper.gaussian_percent))
+        }
+    };
+    format!("{}, the paper {theirs}", what_was_found(row))
+}
+
+/// Our verdict in words.
+pub(super) fn what_was_found(row: &TableRow) -> String {
+    let rounded = |measure: Option<Measure>, digits| measure.map(|measure| measure.rounded(digits));
     match row.figures {
-        Figures::Spectrum { .. } => {
-            let (ours, theirs, d_c) = (row.verdict(), row.paper_verdict(), row.d_c.unwrap_or_default());
-            format!("power law {ours} with d_ks = {d_ks} (d_c = {d_c:.4}), the paper {theirs} with {}", paper.d_ks)
+        Figures::Spectrum { s, .. } => {
+            let d_ks = rounded(row.d_ks, 4).unwrap_or_default();
+            let (verdict, d_c) = (row.verdict(), row.d_c.unwrap_or_default());
+            let s = rounded(s, 3).map_or_else(String::new, |s| format!(", s = {s}"));
+            format!("power law {verdict} with d_ks = {d_ks} (d_c = {d_c:.4}){s}")
         }
         Figures::Entries { power_law_percent, gaussian_percent, .. } => {
-            let ours = |measure: Option<crate::table::Measure>| {
-                measure.map_or_else(|| "no".to_owned(), |measure| measure.rounded(2) + "%")
-            };
-            let theirs = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value}%"));
-            format!(
-                "{} power laws and {} Gaussians, the paper {} and {}",
-                ours(power_law_percent),
-                ours(gaussian_percent),
-                theirs(paper.power_law_percent),
-                theirs(paper.gaussian_percent)
-            )
+            let percent = |measure| rounded(measure, 2).map_or_else(|| "no".to_owned(), |percent| percent + "%");
+            format!("{} power laws and {} Gaussians", percent(power_law_percent), percent(gaussian_percent))
         }
     }
 }

@@ -17,7 +17,16 @@ pub(super) fn specification(row: &Row) -> String {
 /// The readings of what the paper leaves open that decide the row.
 pub(super) fn reading(row: &Row) -> String {
     let Ok(table) = toml::Table::try_from(row) else { return String::new() };
-    let mut keys = vec!["model", "initialisation", "normalisation", "sampling", "vectors", "analysis"];
+    let mut keys = vec![
+        "model",
+        "initialisation",
+        "normalisation",
+        "sampling",
+        "capture-labels",
+        "capture-inputs",
+        "vectors",
+        "analysis",
+    ];
     if row.data_set == DataSet::Cifar100 {
         keys.push("cifar-100-labels");
     }
