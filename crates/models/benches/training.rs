@@ -6,7 +6,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use divan::counter::ItemsCount;
 use gradspectra_models::{
-    Classifier, Initialisation, LabelledInputs, LeNet, LeNetConfig, Trace, Training, cross_entropy_sum, train,
+    Classifier, Initialisation, LabelledInputs, LeNet, LeNetConfig, Trace, Training, TrainingState, cross_entropy_sum,
+    train,
 };
 use rand::RngExt;
 
@@ -35,7 +36,9 @@ fn sixty_steps(bencher: divan::Bencher) {
     bencher.counter(ItemsCount::new(examples)).with_inputs(|| lenet(&device)).bench_values(|model| {
         let examples = LabelledInputs::new(&inputs, &labels, FEATURES);
         let order = |_| (0..labels.len() as u32).collect();
-        train(model, &training, examples, &device, order, |_, _| ControlFlow::Continue(()))
+        train(TrainingState::new(model, &training), &training, examples, &device, order, |_, _| {
+            ControlFlow::Continue(())
+        })
     });
 }
 

@@ -25,6 +25,7 @@ mod pooling;
 mod resnet18;
 mod trace;
 mod training;
+mod training_state;
 
 pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
@@ -37,3 +38,4 @@ pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
 pub use training::{
     Augmentation, EpochReport, Optimiser, Training, TrainingError, TrainingEvent, TrainingExamples, train,
 };
+pub use training_state::TrainingState;

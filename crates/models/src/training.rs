@@ -7,7 +7,7 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Classifier, LabelledInputs, Trace, cross_entropy_sum};
+use crate::{Classifier, LabelledInputs, Trace, TrainingState, cross_entropy_sum};
 
 /// The rule that turns gradients into updates (§A.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,38 +158,37 @@ impl TrainingExamples for LabelledInputs<'_> {
     }
 }
 
-/// Trains `model`, which lives on an autodiff device, and returns it trained.
+/// Goes on with a training of a model that lives on an autodiff device, and returns it trained.
 ///
 /// `order` gives the order of the examples in an epoch counted from 0; the short batch that remains at its end is
-/// used, as PyTorch's loader does. `progress` hears of every step and epoch and may break off. The schedule's augmentation is
-/// that of `examples`.
+/// used, as PyTorch's loader does. `progress` hears of every step and epoch and may break off. The schedule's
+/// augmentation is that of `examples`.
 ///
 /// # Errors
 ///
 /// [`TrainingError::Diverged`] and [`TrainingError::Interrupted`].
 pub fn train<M: Classifier>(
-    mut model: M,
+    mut state: TrainingState<M>,
     training: &Training,
     mut examples: impl TrainingExamples,
     device: &Device,
     mut order: impl FnMut(usize) -> Vec<u32>,
-    mut progress: impl FnMut(&M, TrainingEvent) -> ControlFlow<()>,
+    mut progress: impl FnMut(&TrainingState<M>, TrainingEvent) -> ControlFlow<()>,
 ) -> Result<M, TrainingError> {
-    let mut optimizer = training.optimiser.optimizer(training.weight_decay);
     let count = examples.len();
-    let mut steps = 0;
-    for epoch in 0..training.epochs {
+    let mut steps = state.epochs().len() * count.div_ceil(training.batch);
+    for epoch in state.epochs().len()..training.epochs {
         let learning_rate = training.learning_rate_of(epoch);
         let mut total = 0.0;
         for indices in order(epoch).chunks(training.batch) {
             let (inputs, labels) = examples.batch(epoch, indices, device);
-            let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels);
+            let loss = cross_entropy_sum(state.model().logits(inputs, &mut Trace::off()), labels);
             let mean = loss.clone() / indices.len() as f64;
-            let gradients = GradientsParams::from_grads(mean.backward(), &model);
+            let gradients = GradientsParams::from_grads(mean.backward(), state.model());
             total += loss.into_scalar::<f32>() as f64;
-            model = optimizer.step(learning_rate, model, gradients);
+            state = state.step(learning_rate, gradients);
             steps += 1;
-            if progress(&model, TrainingEvent::Step(steps)).is_break() {
+            if progress(&state, TrainingEvent::Step(steps)).is_break() {
                 return Err(TrainingError::Interrupted { epoch });
             }
         }
@@ -197,9 +196,10 @@ pub fn train<M: Classifier>(
         if !report.loss.is_finite() {
             return Err(TrainingError::Diverged { epoch: report.epoch, loss: report.loss });
         }
-        if progress(&model, TrainingEvent::Epoch(report)).is_break() {
+        state.end_epoch(report);
+        if progress(&state, TrainingEvent::Epoch(report)).is_break() {
             return Err(TrainingError::Interrupted { epoch: report.epoch });
         }
     }
-    Ok(model)
+    Ok(state.into_model())
 }

@@ -10,7 +10,7 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use gradspectra_models::{
-    Factors, Initialisation, LabelledInputs, LeNetConfig, TracedLayer, Training, pool_relu, train,
+    Factors, Initialisation, LabelledInputs, LeNetConfig, TracedLayer, Training, TrainingState, pool_relu, train,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -137,7 +137,10 @@ fn threads_leave_training_as_it_is() {
             let training = Training { epochs: 2, ..Training::mnist() };
             let examples = LabelledInputs::new(&inputs, &labels, 784);
             let order = |_| (0..labels.len() as u32).collect();
-            let model = train(model, &training, examples, &device, order, |_, _| ControlFlow::Continue(())).unwrap();
+            let model = train(TrainingState::new(model, &training), &training, examples, &device, order, |_, _| {
+                ControlFlow::Continue(())
+            })
+            .unwrap();
             let mut weights = Weights::default();
             model.visit(&mut weights);
             weights.0

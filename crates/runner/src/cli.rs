@@ -272,6 +272,9 @@ pub struct Run {
     /// Computes rows anew that are done; trained positions are kept
     #[arg(long)]
     pub fresh: bool,
+    /// How often a training in progress is saved, in seconds, for a run that goes on after a break
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
+    pub keep_every: f64,
     /// Trains for hours on the CPU where a row asks for it (ResNet18)
     #[arg(long)]
     pub long: bool,
@@ -281,6 +284,14 @@ pub struct Run {
     pub data_dir: Option<PathBuf>,
     #[command(flatten)]
     pub loudness: Loudness,
+}
+
+/// A number of seconds from 0 on.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..1e9).contains(&seconds) => Ok(seconds),
+        _ => Err("expected a number of seconds from 0 on".to_owned()),
+    }
 }
 
 /// Bytes from a number with an optional unit, powers of 1000: `8GB`, `500MB`, `8000000000`.

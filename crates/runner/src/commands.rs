@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::CommandFactory;
@@ -152,6 +153,7 @@ fn options(run: &Run) -> RunOptions {
         data_dir: run.data_dir.clone(),
         fresh: run.fresh,
         long: run.long,
+        keep_every: Duration::from_secs_f64(run.keep_every),
         memory: memory::budget(run.memory),
         reporter: Reporter::new(run.loudness.into()),
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use burn::tensor::Device;
 use gradspectra_data::{
@@ -37,6 +38,8 @@ pub struct RunOptions {
     pub fresh: bool,
     /// Trains for hours on the CPU.
     pub long: bool,
+    /// How often a training is saved while it goes on.
+    pub keep_every: Duration,
     /// The bytes of memory that rows may take.
     pub memory: u64,
     /// Tells the progress.
@@ -173,7 +176,8 @@ impl ModelTask for GroupTask<'_> {
         let reporter = group.options.reporter;
         let features = self.examples.shape().iter().product();
         let examples = LabelledInputs::new(self.examples.inputs(), self.examples.labels(), features);
-        let positions = Positions { store: group.store, device: group.device, reporter };
+        let positions =
+            Positions { store: group.store, device: group.device, reporter, keep_every: group.options.keep_every };
         let (model, position, training) =
             positions.place(model, group.position, &group.tasks[0].row, examples, group)?;
         let seen = group.seen(self.examples)?;

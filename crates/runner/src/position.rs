@@ -2,14 +2,16 @@
 
 use std::fs::{self, File};
 use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use gradspectra_data::{
     Cifar100Labels, DataSet, Examples, ImageSet, LabelCorruption, LoadOptions, Normalisation, Normaliser, epoch_order,
 };
 use gradspectra_models::{
-    Augmentation, Classifier, Initialisation, LabelledInputs, Training, TrainingEvent, TrainingExamples, accuracy,
-    load_checkpoint, save_checkpoint, train,
+    Augmentation, CheckpointError, Classifier, EpochReport, Initialisation, LabelledInputs, Training, TrainingEvent,
+    TrainingExamples, TrainingState, accuracy, load_checkpoint, save_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +89,16 @@ struct StoredPosition {
     report: PositionReport,
 }
 
+/// A training in the store that is not at its end: the files of its parameters and its optimiser lie beside this.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct BegunTraining {
+    key: String,
+    weights_sha256: String,
+    optimiser_sha256: String,
+    epochs: Vec<EpochReport>,
+}
+
 /// What a training needs beside its examples.
 pub(crate) trait TrainingSource {
     /// The training images before normalisation, and how to normalise them.
@@ -101,6 +113,8 @@ pub(crate) struct Positions<'a> {
     pub(crate) store: &'a Store,
     pub(crate) device: &'a Device,
     pub(crate) reporter: Reporter,
+    /// How often a training is saved while it goes on.
+    pub(crate) keep_every: Duration,
 }
 
 impl Positions<'_> {
@@ -132,8 +146,16 @@ impl Positions<'_> {
             self.reporter.detail(format!("trained already: {}", weights.display()));
             return Ok((load_checkpoint(model, &weights)?, report, 0.0));
         }
-        let (model, mut report, seconds) =
-            self.train(model, training, spec.seed, examples, source, |_, _, _| Ok(()))?;
+        let state = self.begun(&key, model, training);
+        let mut kept = Instant::now();
+        let keep_state = |state: &TrainingState<M>, event, _: &Step| {
+            if matches!(event, TrainingEvent::Epoch(_)) && kept.elapsed() >= self.keep_every {
+                self.keep_state(&key, state)?;
+                kept = Instant::now();
+            }
+            Ok(())
+        };
+        let (model, mut report, seconds) = self.train(state, training, spec.seed, examples, source, keep_state)?;
         let test = source.test_examples()?;
         let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
         report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner()));
@@ -141,52 +163,54 @@ impl Positions<'_> {
         Ok((model, self.stored(&key).unwrap_or(report), seconds))
     }
 
-    /// Trains `model` and gives its report and the seconds that took; `watch` sees it after every step, counted from 1.
+    /// Goes on with a training and gives the trained model, its report and the seconds that took; `watch` sees it after
+    /// every step and epoch.
     pub(crate) fn train<M: Classifier>(
         &self,
-        model: M,
+        state: TrainingState<M>,
         training: &Training,
         seed: u64,
         examples: LabelledInputs,
         source: &impl TrainingSource,
-        watch: impl FnMut(&M, usize, &Step) -> Result<()>,
+        watch: impl FnMut(&TrainingState<M>, TrainingEvent, &Step) -> Result<()>,
     ) -> Result<(M, PositionReport, f64)> {
         match training.augmentation {
-            Augmentation::None => self.train_on(model, training, seed, examples, watch),
+            Augmentation::None => self.train_on(state, training, seed, examples, watch),
             Augmentation::CropAndFlip => {
                 let (images, normaliser) = source.images()?;
                 let augmentation_seed = Purpose::Augmentation.seed(seed);
                 let augmented = AugmentedImages::new(&images, &normaliser, examples.labels(), augmentation_seed);
-                self.train_on(model, training, seed, augmented, watch)
+                self.train_on(state, training, seed, augmented, watch)
             }
         }
     }
 
     fn train_on<M: Classifier>(
         &self,
-        model: M,
+        state: TrainingState<M>,
         training: &Training,
         seed: u64,
         examples: impl TrainingExamples,
-        mut watch: impl FnMut(&M, usize, &Step) -> Result<()>,
+        mut watch: impl FnMut(&TrainingState<M>, TrainingEvent, &Step) -> Result<()>,
     ) -> Result<(M, PositionReport, f64)> {
-        let mut report = PositionReport::default();
+        let mut report = PositionReport { epochs: state.epochs().to_vec(), ..PositionReport::default() };
         let (epochs, count) = (training.epochs, examples.len());
         let step = self.reporter.step(format!("training, {epochs} epochs"), training.steps(count) as u64);
+        if let Some(last) = report.epochs.last() {
+            step.line(format!("  goes on after epoch {}", last.epoch));
+        }
         let order_seed = Purpose::Training.seed(seed);
         let order = |epoch| epoch_order(count, order_seed, epoch as u64).expect("there are examples");
         let mut failure = None;
-        let trained = train(model, training, examples, self.device, order, |model, event| {
+        let trained = train(state, training, examples, self.device, order, |state, event| {
             match event {
-                TrainingEvent::Step(done) => {
-                    step.at(done as u64);
-                    failure = watch(model, done, &step).err();
-                }
+                TrainingEvent::Step(done) => step.at(done as u64),
                 TrainingEvent::Epoch(epoch) => {
                     report.epochs.push(epoch);
                     step.line(format!("  epoch {:>3} of {epochs}: loss {:.4}", epoch.epoch, epoch.loss));
                 }
             }
+            failure = watch(state, event, &step).err();
             if failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match failure {
@@ -206,19 +230,54 @@ impl Positions<'_> {
     fn keep<M: Classifier>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
         let file = self.store.position(key);
         let weights = file.with_extension("safetensors");
-        let folder = weights.parent().expect("positions lie in a folder");
-        fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
-        {
-            let _guard = files::hold_writes();
-            save_checkpoint(model, &weights)?;
-            let synced = File::open(&weights).and_then(|file| file.sync_all());
-            synced.map_err(|source| Error::io(&weights, "write", source))?;
-        }
+        self.write(&weights, || save_checkpoint(model, &weights))?;
         let stored = StoredPosition {
             key: key.to_owned(),
             weights_sha256: files::sha256_of_file(&weights)?,
             report: report.clone(),
         };
-        files::write_json(&file.with_extension("json"), &stored)
+        files::write_json(&file.with_extension("json"), &stored)?;
+        self.store.forget_begun(key, None);
+        Ok(())
+    }
+
+    /// The training of `key` as far as it has come, or its beginning at `model`.
+    fn begun<M: Classifier>(&self, key: &str, model: M, training: &Training) -> TrainingState<M> {
+        let load = |begun: BegunTraining| {
+            let [weights, optimiser] = self.store.begun(key, begun.epochs.len());
+            let sound = begun.key == key
+                && files::sha256_of_file(&weights).ok()? == begun.weights_sha256
+                && files::sha256_of_file(&optimiser).ok()? == begun.optimiser_sha256;
+            let load = || TrainingState::load(model.clone(), training, &weights, &optimiser, begun.epochs);
+            sound.then(load)?.ok()
+        };
+        let begun = read_json(&self.store.position(key).with_extension("begun.json")).and_then(load);
+        begun.unwrap_or_else(|| TrainingState::new(model, training))
+    }
+
+    /// Saves a training after an epoch; the one saved before stays until this one is complete.
+    fn keep_state<M: Classifier>(&self, key: &str, state: &TrainingState<M>) -> Result<()> {
+        let epochs = state.epochs().to_vec();
+        let [weights, optimiser] = self.store.begun(key, epochs.len());
+        self.write(&weights, || state.save(&weights, &optimiser))?;
+        let begun = BegunTraining {
+            key: key.to_owned(),
+            weights_sha256: files::sha256_of_file(&weights)?,
+            optimiser_sha256: files::sha256_of_file(&optimiser)?,
+            epochs,
+        };
+        files::write_json(&self.store.position(key).with_extension("begun.json"), &begun)?;
+        self.store.forget_begun(key, Some(begun.epochs.len()));
+        Ok(())
+    }
+
+    /// Lets `save` write the file `weights`, and what lies beside it, to the disk.
+    fn write(&self, weights: &Path, save: impl FnOnce() -> std::result::Result<(), CheckpointError>) -> Result<()> {
+        let folder = weights.parent().expect("positions lie in a folder");
+        fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
+        let _guard = files::hold_writes();
+        save()?;
+        let synced = File::open(weights).and_then(|file| file.sync_all());
+        synced.map_err(|source| Error::io(weights, "write", source))
     }
 }

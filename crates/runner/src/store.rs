@@ -67,6 +67,30 @@ impl Store {
         self.root.join("positions").join(&key[..16])
     }
 
+    /// The files of a training after `epochs` epochs: its parameters, and what its optimiser remembers.
+    pub(crate) fn begun(&self, key: &str, epochs: usize) -> [PathBuf; 2] {
+        ["safetensors", "bpk"].map(|ending| self.position(key).with_extension(format!("epoch-{epochs}.{ending}")))
+    }
+
+    /// Removes what is kept of a training but for `kept` epochs; what cannot be removed stays.
+    pub(crate) fn forget_begun(&self, key: &str, kept: Option<usize>) {
+        let stem = self.position(key);
+        let (Some(folder), Some(name)) = (stem.parent(), stem.file_name()) else { return };
+        let name = name.to_string_lossy();
+        let begun = (format!("{name}.begun.json"), format!("{name}.epoch-"));
+        let current = kept.map(|epochs| format!("{name}.epoch-{epochs}."));
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let old = match &current {
+                Some(current) => file.starts_with(&begun.1) && !file.starts_with(current),
+                None => file == begun.0 || file.starts_with(&begun.1),
+            };
+            if old {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     /// A file of a row.
     pub(crate) fn row_file(&self, experiment: &str, row: &str, seed: u64, ending: &str) -> PathBuf {
         self.root.join(experiment).join(row).join(format!("seed-{seed}.{ending}"))

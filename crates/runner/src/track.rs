@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use gradspectra_analysis::AnalysisError;
 use gradspectra_data::{DataRoot, Split};
-use gradspectra_models::{Classifier, LabelledInputs, mean_loss};
+use gradspectra_models::{Classifier, LabelledInputs, TrainingEvent, TrainingState, mean_loss};
 use serde::{Deserialize, Serialize};
 
 pub use format::TrackFormat;
@@ -253,9 +253,12 @@ impl ModelTask for Follower<'_> {
         let model = position.initialised(model);
         let (group, examples) = (self.group, self.examples);
         self.at(&model, 0, |line| options.reporter.line(line))?;
-        let positions = Positions { store, device, reporter: options.reporter };
-        positions.train(model, training, seed, examples, group, |model, step, bar| {
-            self.at(model, step, |line| bar.line(line))
+        let (reporter, keep_every) = (options.reporter, options.keep_every);
+        let positions = Positions { store, device, reporter, keep_every };
+        let state = TrainingState::new(model, training);
+        positions.train(state, training, seed, examples, group, |state, event, bar| match event {
+            TrainingEvent::Step(step) => self.at(state.model(), step, |line| bar.line(line)),
+            TrainingEvent::Epoch(_) => Ok(()),
         })?;
         Ok(self.tracks)
     }

@@ -225,6 +225,31 @@ fn a_killed_run_resumes_with_the_bytes_of_an_undisturbed_one() {
 }
 
 #[test]
+fn a_killed_training_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = EXPERIMENT.replace("epochs = 2", "epochs = 30");
+    std::fs::write(folder.path().join("small.toml"), long).unwrap();
+    let arguments = ["run", "small.toml", "--rows", "batch-norm", "--keep-every", "0", "--out"];
+    common::succeed(folder.path(), &[&arguments[..], &["undisturbed"]].concat());
+    let positions = folder.path().join("killed/positions");
+    let begun = || {
+        let mut files = std::fs::read_dir(&positions).into_iter().flatten().flatten();
+        files.any(|file| file.file_name().to_string_lossy().ends_with(".begun.json"))
+    };
+    let mut child = common::program(folder.path()).args(arguments).arg("killed").stderr(Stdio::null()).spawn().unwrap();
+    while !begun() {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it was killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let output = common::succeed(folder.path(), &[&arguments[..], &["killed"]].concat());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("goes on after epoch"));
+    let [undisturbed, killed] = ["undisturbed", "killed"].map(|out| common::contents(&folder.path().join(out)));
+    assert_same(&undisturbed, &killed);
+}
+
+#[test]
 fn damaged_results_are_made_again() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());

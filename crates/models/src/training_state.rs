@@ -1,0 +1,88 @@
+use std::path::Path;
+
+use burn::module::{ModuleMapper, Param, ParamId};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::Tensor;
+
+use crate::{CheckpointError, Classifier, EpochReport, Training, load_checkpoint, save_checkpoint};
+
+/// A training between two steps: the parameters, what the optimiser remembers, the epochs that are done.
+///
+/// It can be saved after an epoch and gone on with by another process; what comes of it has the same bytes as without.
+pub struct TrainingState<M> {
+    model: M,
+    optimizer: ModuleOptimizer,
+    epochs: Vec<EpochReport>,
+}
+
+impl<M: Classifier> TrainingState<M> {
+    /// The beginning of `training`, which starts from the parameters of `model`.
+    pub fn new(model: M, training: &Training) -> Self {
+        let optimizer = training.optimiser.optimizer(training.weight_decay);
+        Self { model: model.map(&mut Numbering(0)), optimizer, epochs: Vec::new() }
+    }
+
+    /// The network as it is now.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The epochs that are done.
+    pub fn epochs(&self) -> &[EpochReport] {
+        &self.epochs
+    }
+
+    pub(crate) fn into_model(self) -> M {
+        self.model
+    }
+
+    pub(crate) fn step(mut self, learning_rate: f64, gradients: GradientsParams) -> Self {
+        self.model = self.optimizer.step(learning_rate, self.model, gradients);
+        self
+    }
+
+    pub(crate) fn end_epoch(&mut self, report: EpochReport) {
+        self.epochs.push(report);
+    }
+
+    /// Saves the parameters, as [`save_checkpoint`], and what the optimiser remembers.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written.
+    pub fn save(&self, weights: &Path, optimiser: &Path) -> Result<(), CheckpointError> {
+        save_checkpoint(&self.model, weights)?;
+        self.optimizer
+            .save(optimiser)
+            .map_err(|error| CheckpointError::Unwritable { path: optimiser.to_owned(), reason: error.to_string() })
+    }
+
+    /// What [`save`](Self::save) wrote of `training` after `epochs`, with `model` as it was built.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or is of another model.
+    pub fn load(
+        model: M,
+        training: &Training,
+        weights: &Path,
+        optimiser: &Path,
+        epochs: Vec<EpochReport>,
+    ) -> Result<Self, CheckpointError> {
+        let Self { model, optimizer, .. } = Self::new(load_checkpoint(model, weights)?, training);
+        let unreadable = |reason: String| CheckpointError::Unreadable { path: optimiser.to_owned(), reason };
+        let optimizer = optimizer.load(optimiser).map_err(|error| unreadable(error.to_string()))?;
+        Ok(Self { model, optimizer, epochs })
+    }
+}
+
+/// Numbers the parameters in the order of the module's fields, so that what an optimiser remembers finds them again.
+struct Numbering(u64);
+
+impl ModuleMapper for Numbering {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        self.0 += 1;
+        let (_, tensor, mapper) = param.consume();
+        Param::from_mapped_value(ParamId::from(self.0), tensor, mapper)
+    }
+}
