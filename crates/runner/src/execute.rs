@@ -13,7 +13,7 @@ use gradspectra_models::{Classifier, LabelledInputs};
 use crate::backend::Backend;
 use crate::captured::Captured;
 use crate::error::{Error, Result};
-use crate::experiment::{CaptureInputs, Experiment};
+use crate::experiment::Experiment;
 use crate::memory;
 use crate::model::ModelTask;
 use crate::plan::check_patience;
@@ -142,7 +142,7 @@ impl Group<'_> {
         if labels != LabelCorruption::None {
             seen.to_mut().corrupt_labels(labels, Purpose::CaptureLabels.seed(first.own_seed()))?;
         }
-        if inputs == CaptureInputs::GaussianNoise {
+        if inputs.is_noise() {
             seen.to_mut().replace_inputs_by_noise(Purpose::CaptureInputs.seed(first.own_seed()));
         }
         Ok(seen)

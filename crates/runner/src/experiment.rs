@@ -106,6 +106,13 @@ pub enum CaptureInputs {
     GaussianNoise,
 }
 
+impl CaptureInputs {
+    /// Whether they are not the data set's.
+    pub fn is_noise(self) -> bool {
+        self == Self::GaussianNoise
+    }
+}
+
 /// Which vectors of an iteration are studied.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case", rename_all_fields = "kebab-case")]

@@ -1,7 +1,7 @@
 //! The memory that rows take, before they take it.
 
 use crate::backend::Backend;
-use crate::data::{DataRoot, DataSet};
+use crate::data::{DataRoot, DataSet, LabelCorruption};
 use crate::experiment::{Analysis, Axis, Experiment, Row, Vectors};
 use crate::minibatches::sized;
 use crate::model::ModelSpec;
@@ -12,12 +12,15 @@ use crate::{Error, Result};
 pub(crate) const LEAST_ROWS: usize = 8192;
 /// Columns of G that are captured at once at the least.
 pub(crate) const LEAST_COLUMNS: usize = 64;
-/// What the program takes apart from arrays: code, the activations of a chunk of examples, buffers of threads.
-const BASE: u64 = 64 << 20;
+/// What the program takes apart from arrays: code, buffers of threads.
+const BASE: u64 = 32 << 20;
 const F32: u64 = size_of::<f32>() as u64;
 
-/// Numbers that a pass through ResNet18 of width 64 holds for its backward pass, an example.
+/// Numbers that a pass holds for its backward pass, an example, as measured: ResNet18 of width 64, and LeNet.
 const RESNET18_ACTIVATIONS: u64 = 2_000_000;
+const LENET_ACTIVATIONS: u64 = 32_000;
+/// Examples that run through a network at once for their factors.
+const FACTOR_CHUNK: usize = 500;
 
 /// The memory of rows that share a position, in bytes, from the sizes of what is held at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,7 +96,8 @@ impl Sizes {
         let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
         let activations = match row.model {
             ModelSpec::ResNet18 { width } => RESNET18_ACTIVATIONS * width as u64 / 64,
-            _ => 0,
+            ModelSpec::LeNet { .. } => LENET_ACTIVATIONS,
+            ModelSpec::Fcn { .. } | ModelSpec::Lnn { .. } => 0,
         };
         Self {
             examples,
@@ -106,10 +110,12 @@ impl Sizes {
 
     /// What is held for `row` whatever the budget, where rows draw `drawn` examples in all.
     fn fixed(&self, row: &Row, drawn: usize) -> u64 {
-        let inputs = self.examples * self.features;
+        let copies = if row.capture_labels == LabelCorruption::None && !row.capture_inputs.is_noise() { 1 } else { 2 };
+        let inputs = copies * self.examples * self.features;
         let factors = self.examples.min(drawn as u64) * self.factors;
         let minibatches = (row.iterations * row.batch_size) as u64;
-        let pass = row.batch_size as u64 * self.activations + self.parameters * u64::from(self.factors == 0) * 4;
+        let chunk = if self.factors > 0 { FACTOR_CHUNK } else { row.batch_size };
+        let pass = chunk as u64 * self.activations + self.parameters * u64::from(self.factors == 0) * 4;
         BASE + F32 * (inputs + factors + minibatches + pass)
     }
 
