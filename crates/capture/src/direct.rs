@@ -3,7 +3,7 @@ use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
 use gradspectra_models::{Classifier, LabelledInputs, Trace, cross_entropy_sum};
 
-use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, Result};
+use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, ParameterSlot, Result};
 
 /// Captures one gradient of the mean cross-entropy a minibatch, each by a backward pass of its own.
 ///
@@ -42,49 +42,45 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
     mut visit: impl FnMut(usize, &[f32]) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let layout = ParameterLayout::of(model);
-    let mut gradient = vec![0.0; layout.parameters()];
     for t in 0..minibatches.iterations() {
         let (inputs, labels) = examples.gather(minibatches.iteration(t), device);
         let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels) / minibatches.batch() as f64;
-        let gradients = &loss.backward();
-        let mut reader = GradientReader { gradients, layout: &layout, slot: 0, column: &mut gradient, error: None };
-        model.visit(&mut reader);
-        match reader.error {
-            Some(CaptureError::NotFinite { path, .. }) => {
-                return Err(CaptureError::NotFinite { path, place: format!("iteration {t}") }.into());
-            }
-            Some(error) => return Err(error.into()),
-            None => visit(t, &gradient)?,
-        }
+        visit(t, &read(model, &layout, &loss.backward(), t)?)?;
     }
     Ok(())
 }
 
-struct GradientReader<'a> {
-    gradients: &'a Gradients,
-    layout: &'a ParameterLayout,
-    slot: usize,
-    column: &'a mut [f32],
-    error: Option<CaptureError>,
+/// The gradient of iteration `t` in the order of `layout`, read from the device at once.
+fn read<M: Classifier>(model: &M, layout: &ParameterLayout, gradients: &Gradients, t: usize) -> Result<Vec<f32>> {
+    let mut collector = Collector { gradients, found: Vec::new() };
+    model.visit(&mut collector);
+    let found: Vec<_> = collector.found.into_iter().map_while(|gradient| gradient).collect();
+    let (present, missing) = layout.slots().split_at(found.len());
+    let values: Vec<f32> = match found.is_empty() {
+        true => Vec::new(),
+        false => Tensor::cat(found, 0).into_data().try_to_vec().expect("gradients are f32, as their parameters"),
+    };
+    let finite = |slot: &&ParameterSlot| values[slot.range.clone()].iter().all(|value| value.is_finite());
+    if let Some(slot) = present.iter().find(|slot| !finite(slot)) {
+        return Err(CaptureError::NotFinite { path: slot.path.clone(), place: format!("iteration {t}") });
+    }
+    match missing.first() {
+        Some(slot) => Err(CaptureError::NoGradient { path: slot.path.clone() }),
+        None => Ok(values),
+    }
 }
 
-impl ModuleVisitor for GradientReader<'_> {
+struct Collector<'a> {
+    gradients: &'a Gradients,
+    /// The flattened gradient of every parameter, where it has one.
+    found: Vec<Option<Tensor<1>>>,
+}
+
+impl ModuleVisitor for Collector<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val();
-        if !tensor.is_require_grad() {
-            return;
+        if tensor.is_require_grad() {
+            self.found.push(tensor.grad(self.gradients).map(|gradient| gradient.flatten(0, D - 1)));
         }
-        let slot = &self.layout.slots()[self.slot];
-        self.slot += 1;
-        let path = slot.path.clone();
-        let Some(gradient) = tensor.grad(self.gradients) else {
-            self.error.get_or_insert(CaptureError::NoGradient { path });
-            return;
-        };
-        let values = gradient.into_data().try_to_vec::<f32>().expect("gradients are f32, as their parameters");
-        if !values.iter().all(|value| value.is_finite()) {
-            self.error.get_or_insert(CaptureError::NotFinite { path, place: String::new() });
-        }
-        self.column[slot.range.clone()].copy_from_slice(&values);
     }
 }

@@ -3,14 +3,20 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
-use gradspectra_models::{Classifier, Factors, LabelledInputs, LayerFactors, Trace, WeightLayout, cross_entropy_sum};
+use gradspectra_models::{
+    Classifier, Factors, LabelledInputs, LayerFactors, Trace, WeightLayout, cross_entropy_sum, runs_on_cpu,
+};
 use rayon::prelude::*;
 
-use crate::gram::{GramBuilder, inner_products, update_lower};
+use crate::gram::{GramBuilder, update_lower};
+use crate::products::Products;
 use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Result};
 
-/// Examples that run through the model at once.
+/// Examples that run through the model at once on the CPU, and on a GPU at most.
 const CHUNK: usize = 500;
+const GPU_CHUNK: usize = 1024;
+/// Gradients of examples that a GPU holds at once, in numbers: 1 GiB.
+const GPU_NUMBERS: usize = 1 << 28;
 /// Parameters that enter a Gram matrix at once, about.
 const BLOCK: usize = 8192;
 /// Columns that are summed together, a cache line.
@@ -25,6 +31,7 @@ pub struct ExampleFactors {
     /// The row of every example's factors, `u32::MAX` where it has none.
     rows: Vec<u32>,
     layers: Vec<Layer>,
+    device: Device,
 }
 
 #[derive(Debug)]
@@ -90,7 +97,7 @@ impl ExampleFactors {
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let mut layers: Vec<Layer> = Vec::new();
-        for chunk in indices.chunks(CHUNK) {
+        for chunk in indices.chunks(chunk_size(&layout, device)) {
             let traced = trace(&model, examples, chunk, device);
             if layers.is_empty() {
                 match Self::lay_out(&layout, &traced, indices.len()) {
@@ -107,7 +114,7 @@ impl ExampleFactors {
             let done = layers.first().map_or(0, Layer::examples);
             progress(done);
         }
-        Ok(Some(Self { layout, rows, layers }))
+        Ok(Some(Self { layout, rows, layers, device: device.clone() }))
     }
 
     fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -> Option<Vec<Layer>> {
@@ -160,7 +167,7 @@ impl ExampleFactors {
                 return gram;
             }
         }
-        let mut builder = GramBuilder::new(minibatches.iterations());
+        let mut builder = GramBuilder::new(minibatches.iterations()).on(&self.device);
         for layer in &self.layers {
             for part in layer.parts() {
                 let mut block = Mat::zeros(part.len(), minibatches.iterations());
@@ -172,21 +179,22 @@ impl ExampleFactors {
     }
 
     fn gram_of_examples(&self, minibatches: MinibatchIndices) -> Gram {
+        let products = Products::on(&self.device);
         let iterations = minibatches.iterations();
         let mut gram = Mat::<f64>::zeros(iterations, iterations);
         let [mut inputs, mut deltas] = [(); 2].map(|()| Mat::<f32>::zeros(iterations, iterations));
         for layer in &self.layers {
             match &layer.values {
                 Values::Outer { input, delta, bias, .. } => {
-                    inner_products(&mut inputs, self.select(input, minibatches).columns());
-                    inner_products(&mut deltas, self.select(delta, minibatches).columns());
+                    products.inner_products(&mut inputs, self.select(input, minibatches).columns());
+                    products.inner_products(&mut deltas, self.select(delta, minibatches).columns());
                     let constant = if *bias { 1.0 } else { 0.0 };
                     update_lower(&mut gram, |i, j, sum| {
                         sum + (f64::from(inputs[(i, j)]) + constant) * f64::from(deltas[(i, j)])
                     });
                 }
                 Values::Explicit(gradients) => {
-                    inner_products(&mut deltas, self.select(gradients, minibatches).columns());
+                    products.inner_products(&mut deltas, self.select(gradients, minibatches).columns());
                     update_lower(&mut gram, |i, j, sum| sum + f64::from(deltas[(i, j)]));
                 }
             }
@@ -287,6 +295,13 @@ fn sum_of(packed: &[[f32; LANES]], examples: &[u32]) -> [f64; LANES] {
             sums
         },
     )
+}
+
+fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {
+    match runs_on_cpu(device) {
+        true => CHUNK,
+        false => (GPU_NUMBERS / layout.parameters().max(1)).clamp(1, GPU_CHUNK),
+    }
 }
 
 fn trace<M: Classifier>(model: &M, examples: LabelledInputs, chunk: &[u32], device: &Device) -> Vec<LayerFactors> {

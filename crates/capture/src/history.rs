@@ -1,3 +1,4 @@
+use burn::tensor::Device;
 use faer::Mat;
 
 use crate::gram::GramBuilder;
@@ -30,8 +31,16 @@ impl GradientHistory {
 
     /// The Gram matrix of the columns.
     pub fn gram(&self) -> Gram {
-        let (parameters, iterations) = (self.gradients.nrows(), self.gradients.ncols());
-        let mut builder = GramBuilder::new(iterations);
+        self.gram_by(GramBuilder::new(self.gradients.ncols()))
+    }
+
+    /// The Gram matrix of the columns, with products formed on `device`.
+    pub fn gram_on(&self, device: &Device) -> Gram {
+        self.gram_by(GramBuilder::new(self.gradients.ncols()).on(device))
+    }
+
+    fn gram_by(&self, mut builder: GramBuilder) -> Gram {
+        let parameters = self.gradients.nrows();
         for start in (0..parameters).step_by(BLOCK) {
             let rows = BLOCK.min(parameters - start);
             builder.add(self.gradients.subrows(start, rows).to_owned());

@@ -208,7 +208,7 @@ impl<'a, M: Classifier> Captured<'a, M> {
                 self.capture_history(task, minibatches)?;
                 let (_, history) = self.history.as_ref().expect("captured above");
                 let step = self.reporter.step("Gram matrix", 1);
-                let gram = history.gram();
+                let gram = history.gram_on(self.device);
                 self.timings.gradients += step.finish();
                 gram
             }

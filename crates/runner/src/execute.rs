@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use gradspectra_data::{DataRoot, Examples, FileProvenance, ImageSet, Normaliser, Split, load, load_images};
 use gradspectra_models::{Classifier, LabelledInputs};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, DeviceReport};
 use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -27,6 +27,8 @@ pub struct RunOptions {
     pub seeds: Vec<u64>,
     /// The backend.
     pub backend: Backend,
+    /// The index of the backend's device; the best one without it.
+    pub device: Option<usize>,
     /// The folder of the data sets; searched for without one.
     pub data_dir: Option<PathBuf>,
     /// Computes rows anew that are done.
@@ -45,7 +47,7 @@ pub struct RunOptions {
 ///
 /// What keeps all rows from being run, or after the others are done, the first row that failed.
 pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> Result<()> {
-    let device = options.backend.device()?.autodiff();
+    let device = options.backend.device(options.device)?.autodiff();
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut failure = None;
     for mut group in tasks(experiments, &options.seeds, options.backend, &data)? {
@@ -175,6 +177,7 @@ impl GroupTask<'_> {
             row: task.row.clone(),
             seed: task.seed,
             backend: self.group.options.backend,
+            device: DeviceReport::of(self.group.device, self.group.options.device),
             data_files: self.files.to_vec(),
             position: position.clone(),
             capture: analysed.capture,

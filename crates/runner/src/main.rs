@@ -167,6 +167,7 @@ fn reproduce(experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<()> {
     let options = RunOptions {
         seeds: seeds(run),
         backend: run.backend,
+        device: run.device,
         data_dir: run.data_dir.clone(),
         fresh: run.fresh,
         long: run.long,
