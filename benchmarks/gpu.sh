@@ -41,7 +41,7 @@ TOML
 ours() {
     local timings="$work/out/gpu/$1/seed-2.timings.json"
     "$program" run "$work/gpu.toml" --rows "$1" --seeds 2 --quiet --out "$work/out" --data-dir "$data" \
-        --backend "$backend" ${device:+--device "$device"} >&2 || true
+        --backend "$backend" ${device:+--device "$device"} >/dev/null || true
     [[ -f $timings ]] || { echo -; return; }
     awk -F'[:,]' '/"(examples|gradients)"/ { sum += $2 } END { printf "%.3f\n", sum }' "$timings"
 }
