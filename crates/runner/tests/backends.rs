@@ -43,7 +43,8 @@ static MNIST: LazyLock<Examples> = LazyLock::new(|| {
 
 /// Prints a line past the test harness.
 fn tell(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    let mut errors = std::io::stderr();
+    writeln!(errors, "{line}").unwrap();
 }
 
 /// Held by a check while it computes, so that what it sees of a device is its own.
@@ -209,7 +210,7 @@ fn memory_does_not_grow_with_iterations() {
             device.memory_pool_usage().map(|usage| usage.bytes_reserved)
         };
         held();
-        let (before, after) = (held(), (0..3).map(|_| held()).last().flatten());
+        let [before, .., after] = [(); 4].map(|()| held());
         tell(&format!("{name}: {before:?} bytes reserved, {after:?} after three times the iterations"));
         assert!(after <= before, "{name}: {before:?} bytes, then {after:?}");
     }
