@@ -20,9 +20,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Runs every test and example of the workspace
-    Test,
+    Test(Backends),
     /// Checks the formatting, lints and documentation
-    Lint,
+    Lint(Backends),
     /// Runs the paper's tables: `cargo xtask reproduce --table 5` (`--help` for more)
     #[command(disable_help_flag = true)]
     Reproduce(Forwarded),
@@ -57,6 +57,21 @@ enum Task {
     Report(Forwarded),
 }
 
+#[derive(clap::Args)]
+struct Backends {
+    /// Builds these backends in, beside flex
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…", value_parser = ["wgpu", "cuda"])]
+    backend: Vec<String>,
+}
+
+impl Backends {
+    /// The cargo features of a build of the whole workspace.
+    fn features(&self) -> String {
+        let features: Vec<_> = self.backend.iter().map(|backend| format!("gradspectra/{backend}")).collect();
+        format!("--features={}", features.join(","))
+    }
+}
+
 /// Arguments of the program `gradspectra`.
 #[derive(clap::Args)]
 struct Forwarded {
@@ -66,8 +81,8 @@ struct Forwarded {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
-        Task::Test => test().map(|()| ExitCode::SUCCESS),
-        Task::Lint => lint().map(|()| ExitCode::SUCCESS),
+        Task::Test(backends) => test(&backends.features()).map(|()| ExitCode::SUCCESS),
+        Task::Lint(backends) => lint(&backends.features()).map(|()| ExitCode::SUCCESS),
         Task::Reproduce(forwarded) => gradspectra("reproduce", &forwarded.arguments),
         Task::Run(forwarded) => gradspectra("run", &forwarded.arguments),
         Task::Plan(forwarded) => gradspectra("plan", &forwarded.arguments),
@@ -85,18 +100,18 @@ fn main() -> ExitCode {
     })
 }
 
-fn test() -> anyhow::Result<()> {
-    cargo(&["test", "--release", "--workspace"], &[])?;
+fn test(features: &str) -> anyhow::Result<()> {
+    cargo(&["test", "--release", "--workspace", features], &[])?;
     for example in ["own_model", "own_dataset", "bring_gradients"] {
-        cargo(&["run", "--release", "--package", "gradspectra", "--example", example], &[])?;
+        cargo(&["run", "--release", "--package", "gradspectra", features, "--example", example], &[])?;
     }
     Ok(())
 }
 
-fn lint() -> anyhow::Result<()> {
+fn lint(features: &str) -> anyhow::Result<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
-    cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])?;
-    cargo(&["doc", "--release", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])
+    cargo(&["clippy", "--release", "--workspace", features, "--all-targets", "--", "--deny", "warnings"], &[])?;
+    cargo(&["doc", "--release", "--workspace", features, "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])
 }
 
 /// Builds the program, with the backend that the arguments name, runs it and hands on its exit status.

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
 use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace, cross_entropy_sum};
 
-use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, Result};
+use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, ParameterSlot, Result};
 
 /// Where the parameters are at each iteration.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -94,13 +94,11 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
             Some((optimiser.optimizer(weight_decay), learning_rate))
         }
     };
-    let mut gradient = vec![0.0; layout.parameters()];
     for t in 0..minibatches.iterations() {
         let (inputs, labels) = examples.gather(minibatches.iteration(t), device);
         let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels) / minibatches.batch() as f64;
         let gradients = loss.backward();
-        read(&model, &gradients, &layout, t, &mut gradient)?;
-        visit(t, &gradient)?;
+        visit(t, &read(&model, &layout, &gradients, t)?)?;
         if let Some((optimizer, learning_rate)) = &mut run {
             let gradients = GradientsParams::from_grads(gradients, &model);
             model = optimizer.step(*learning_rate, model, gradients);
@@ -109,50 +107,37 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
     Ok(())
 }
 
-/// Copies the gradient of iteration `t` to `column`.
-fn read<M: Classifier>(
-    model: &M,
-    gradients: &Gradients,
-    layout: &ParameterLayout,
-    t: usize,
-    column: &mut [f32],
-) -> Result<()> {
-    let mut reader = GradientReader { gradients, layout, slot: 0, column, error: None };
-    model.visit(&mut reader);
-    match reader.error {
-        Some(CaptureError::NotFinite { path, .. }) => {
-            Err(CaptureError::NotFinite { path, place: format!("iteration {t}") })
-        }
-        Some(error) => Err(error),
-        None => Ok(()),
+/// The gradient of iteration `t` in the order of `layout`, read from the device at once.
+fn read<M: Classifier>(model: &M, layout: &ParameterLayout, gradients: &Gradients, t: usize) -> Result<Vec<f32>> {
+    let mut collector = Collector { gradients, found: Vec::new() };
+    model.visit(&mut collector);
+    let found: Vec<_> = collector.found.into_iter().map_while(|gradient| gradient).collect();
+    let (present, missing) = layout.slots().split_at(found.len());
+    let values: Vec<f32> = match found.is_empty() {
+        true => Vec::new(),
+        false => Tensor::cat(found, 0).into_data().try_to_vec().expect("gradients are f32, as their parameters"),
+    };
+    let finite = |slot: &&ParameterSlot| values[slot.range.clone()].iter().all(|value| value.is_finite());
+    if let Some(slot) = present.iter().find(|slot| !finite(slot)) {
+        return Err(CaptureError::NotFinite { path: slot.path.clone(), place: format!("iteration {t}") });
+    }
+    match missing.first() {
+        Some(slot) => Err(CaptureError::NoGradient { path: slot.path.clone() }),
+        None => Ok(values),
     }
 }
 
-struct GradientReader<'a> {
+struct Collector<'a> {
     gradients: &'a Gradients,
-    layout: &'a ParameterLayout,
-    slot: usize,
-    column: &'a mut [f32],
-    error: Option<CaptureError>,
+    /// The flattened gradient of every parameter, where it has one.
+    found: Vec<Option<Tensor<1>>>,
 }
 
-impl ModuleVisitor for GradientReader<'_> {
+impl ModuleVisitor for Collector<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val();
-        if !tensor.is_require_grad() {
-            return;
+        if tensor.is_require_grad() {
+            self.found.push(tensor.grad(self.gradients).map(|gradient| gradient.flatten(0, D - 1)));
         }
-        let slot = &self.layout.slots()[self.slot];
-        self.slot += 1;
-        let path = slot.path.clone();
-        let Some(gradient) = tensor.grad(self.gradients) else {
-            self.error.get_or_insert(CaptureError::NoGradient { path });
-            return;
-        };
-        let values = gradient.into_data().try_to_vec::<f32>().expect("gradients are f32, as their parameters");
-        if !values.iter().all(|value| value.is_finite()) {
-            self.error.get_or_insert(CaptureError::NotFinite { path, place: String::new() });
-        }
-        self.column[slot.range.clone()].copy_from_slice(&values);
     }
 }

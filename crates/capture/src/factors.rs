@@ -5,14 +5,18 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_models::{Classifier, LabelledInputs, LayerFactors, Trace, cross_entropy_sum};
+use gradspectra_models::{Classifier, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, runs_on_cpu};
 
-use crate::gram::{GramBuilder, inner_products, update_lower};
+use crate::gram::{GramBuilder, update_lower};
+use crate::products::Products;
 use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Result};
 use layer::{Layer, Rows, Values};
 
-/// Examples that run through the model at once.
+/// Examples that run through the model at once on the CPU, and on a GPU at most.
 const CHUNK: usize = 500;
+const GPU_CHUNK: usize = 1024;
+/// Gradients of examples that a GPU holds at once, in numbers: 1 GiB.
+const GPU_NUMBERS: usize = 1 << 28;
 
 /// The gradients of single examples at a fixed position, as the factors that they are products of.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct ExampleFactors {
     /// The row of every example's factors, `u32::MAX` where it has none.
     rows: Vec<u32>,
     layers: Vec<Layer>,
+    device: Device,
 }
 
 impl ExampleFactors {
@@ -44,7 +49,7 @@ impl ExampleFactors {
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let mut layers: Vec<Layer> = Vec::new();
-        for chunk in indices.chunks(CHUNK) {
+        for chunk in indices.chunks(chunk_size(&layout, device)) {
             let traced = trace(&model, examples, chunk, device);
             if layers.is_empty() {
                 match Self::lay_out(&layout, &traced, indices.len()) {
@@ -62,7 +67,7 @@ impl ExampleFactors {
             progress(done);
         }
         layers.sort_unstable_by_key(|layer| layer.range.start);
-        Ok(Some(Self { layout, rows, layers }))
+        Ok(Some(Self { layout, rows, layers, device: device.clone() }))
     }
 
     fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -> Option<Vec<Layer>> {
@@ -138,7 +143,7 @@ impl ExampleFactors {
                 return gram;
             }
         }
-        let mut builder = GramBuilder::new(minibatches.iterations());
+        let mut builder = GramBuilder::new(minibatches.iterations()).on(&self.device);
         for (_, block) in self.blocks(minibatches) {
             builder.add(block);
         }
@@ -146,21 +151,22 @@ impl ExampleFactors {
     }
 
     fn gram_of_examples(&self, minibatches: MinibatchIndices) -> Gram {
+        let products = Products::on(&self.device);
         let iterations = minibatches.iterations();
         let mut gram = Mat::<f64>::zeros(iterations, iterations);
         let [mut inputs, mut deltas] = [(); 2].map(|()| Mat::<f32>::zeros(iterations, iterations));
         for layer in &self.layers {
             match &layer.values {
                 Values::Outer { input, delta, bias, .. } => {
-                    inner_products(&mut inputs, self.select(input, minibatches).columns());
-                    inner_products(&mut deltas, self.select(delta, minibatches).columns());
+                    products.inner_products(&mut inputs, self.select(input, minibatches).columns());
+                    products.inner_products(&mut deltas, self.select(delta, minibatches).columns());
                     let constant = if *bias { 1.0 } else { 0.0 };
                     update_lower(&mut gram, |i, j, sum| {
                         sum + (f64::from(inputs[(i, j)]) + constant) * f64::from(deltas[(i, j)])
                     });
                 }
                 Values::Explicit(gradients) => {
-                    inner_products(&mut deltas, self.select(gradients, minibatches).columns());
+                    products.inner_products(&mut deltas, self.select(gradients, minibatches).columns());
                     update_lower(&mut gram, |i, j, sum| sum + f64::from(deltas[(i, j)]));
                 }
             }
@@ -183,6 +189,13 @@ impl ExampleFactors {
                 assert_ne!(self.rows[example as usize], u32::MAX, "example {example} was not captured");
             }
         }
+    }
+}
+
+fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {
+    match runs_on_cpu(device) {
+        true => CHUNK,
+        false => (GPU_NUMBERS / layout.parameters().max(1)).clamp(1, GPU_CHUNK),
     }
 }
 

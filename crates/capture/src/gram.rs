@@ -1,7 +1,8 @@
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::traits::RealField;
-use faer::{Accum, Mat, MatRef, Par};
+use burn::tensor::Device;
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
+
+use crate::products::{Products, add_inner_products};
 
 /// The T × T Gram matrix of T gradients, the inner products g_iᵀ g_j, in f64.
 ///
@@ -83,6 +84,7 @@ impl Gram {
 pub struct GramBuilder {
     gram: Gram,
     product: Mat<f32>,
+    products: Products,
 }
 
 impl GramBuilder {
@@ -96,7 +98,12 @@ impl GramBuilder {
             along_mean: vec![0.0; iterations],
             mean_squared_norm: 0.0,
         };
-        Self { gram, product: Mat::zeros(0, 0) }
+        Self { gram, product: Mat::zeros(0, 0), products: Products::default() }
+    }
+
+    /// The same with products in f32 formed on `device`, those in f64 on the CPU.
+    pub fn on(self, device: &Device) -> Self {
+        Self { products: Products::on(device), ..self }
     }
 
     /// Adds the block `[parameters, T]` of G.
@@ -109,7 +116,7 @@ impl GramBuilder {
         if self.product.nrows() == 0 {
             self.product = Mat::zeros(block.ncols(), block.ncols());
         }
-        inner_products(&mut self.product, block.as_ref());
+        self.products.inner_products(&mut self.product, block.as_ref());
         let product = &self.product;
         update_lower(&mut self.gram.centred, |i, j, value| value + f64::from(product[(i, j)]));
     }
@@ -199,30 +206,6 @@ fn row_means<T: Entry>(block: &Mat<T>) -> Vec<f64> {
         means.iter_mut().for_each(|mean| *mean /= columns as f64);
     });
     means
-}
-
-/// Sets the lower triangle of `product` to XᵀX in f32.
-pub(crate) fn inner_products(product: &mut Mat<f32>, columns: MatRef<f32>) {
-    accumulate(product, Accum::Replace, columns);
-}
-
-/// Adds XᵀX to the lower triangle of `product`.
-fn add_inner_products(product: &mut Mat<f64>, columns: MatRef<f64>) {
-    accumulate(product, Accum::Add, columns);
-}
-
-fn accumulate<T: RealField>(product: &mut Mat<T>, accum: Accum, columns: MatRef<T>) {
-    triangular::matmul(
-        product,
-        BlockStructure::TriangularLower,
-        accum,
-        columns.transpose(),
-        BlockStructure::Rectangular,
-        columns,
-        BlockStructure::Rectangular,
-        T::one_impl(),
-        Par::rayon(0),
-    );
 }
 
 /// Replaces every entry (i, j), i ≥ j, by `update(i, j, entry)`.

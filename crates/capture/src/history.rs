@@ -1,3 +1,4 @@
+use burn::tensor::Device;
 use faer::Mat;
 
 use crate::gram::GramBuilder;
@@ -27,7 +28,15 @@ impl GradientHistory {
 
     /// The Gram matrix of the columns.
     pub fn gram(&self) -> Gram {
-        let mut builder = GramBuilder::new(self.gradients.ncols());
+        self.gram_by(GramBuilder::new(self.gradients.ncols()))
+    }
+
+    /// The Gram matrix of the columns, with products formed on `device`.
+    pub fn gram_on(&self, device: &Device) -> Gram {
+        self.gram_by(GramBuilder::new(self.gradients.ncols()).on(device))
+    }
+
+    fn gram_by(&self, mut builder: GramBuilder) -> Gram {
         builder.add_rows(self.gradients.as_ref());
         builder.finish()
     }

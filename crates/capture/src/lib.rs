@@ -11,6 +11,7 @@ mod gram;
 mod history;
 mod layout;
 mod minibatch;
+mod products;
 mod updates;
 
 pub use direct::{Trajectory, direct_block, direct_history, for_each_gradient};

@@ -8,10 +8,13 @@ use burn::tensor::{Slice, Tensor, s};
 
 use crate::extension::{CpuGradients, CpuKernels, on_cpu};
 use crate::kernels::Geometry;
+use crate::product::product;
 use crate::trace::{Factors, TracedLayer};
 
 /// Kernels of more entries go to Burn's own convolution: ours keep a chunk's weight gradient in cache.
 const MOST_WEIGHTS: usize = 1 << 16;
+/// Numbers in the patches that are unfolded at once: 64 MiB, which every driver grants a buffer.
+const MOST_PATCHES: usize = 1 << 24;
 
 impl TracedLayer<4, 4> for Conv2d {
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
@@ -36,8 +39,15 @@ impl TracedLayer<4, 4> for Conv2d {
         }
         let [examples, out, height, width] = delta.dims();
         let delta = delta.reshape([examples, out, height * width]);
-        let patches = unfold(self, input, [height, width]);
-        let weight = delta.clone().matmul(patches.swap_dims(1, 2)).flatten::<2>(1, 2);
+        let [_, channels, ..] = input.dims();
+        let patch = channels * self.kernel_size[0] * self.kernel_size[1] * height * width;
+        let at_once = (MOST_PATCHES / patch).clamp(1, examples);
+        let products = (0..examples).step_by(at_once).map(|start| {
+            let part = start..examples.min(start + at_once);
+            let patches = unfold(self, input.clone().slice_dim(0, part.clone()), [height, width]);
+            product(delta.clone().slice_dim(0, part), patches.swap_dims(1, 2)).flatten::<2>(1, 2)
+        });
+        let weight = Tensor::cat(products.collect(), 0);
         Factors::Explicit(match self.bias {
             Some(_) => Tensor::cat(vec![weight, delta.sum_dim(2).flatten::<2>(1, 2)], 1),
             None => weight,

@@ -22,6 +22,7 @@ mod initialisation;
 mod kernels;
 mod lenet;
 mod pooling;
+mod product;
 mod resnet18;
 mod trace;
 mod training;
@@ -29,10 +30,12 @@ mod training_state;
 
 pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
+pub use extension::runs_on_cpu;
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};
 pub use initialisation::Initialisation;
 pub use lenet::{LeNet, LeNetConfig};
 pub use pooling::pool_relu;
+pub use product::product;
 pub use resnet18::{ResNet18, ResNet18Config};
 pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
 pub use training::{

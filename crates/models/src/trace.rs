@@ -6,6 +6,7 @@ use burn::nn::Linear;
 use burn::tensor::{Gradients, Tensor};
 
 use crate::extension::{CpuKernels, on_cpu};
+use crate::product::product;
 
 /// A parametric layer whose per-example gradients follow from its input and the loss's derivative at its output.
 ///
@@ -133,7 +134,14 @@ fn observe<const O: usize>(output: Tensor<O>) -> (Tensor<O>, Tensor<O>) {
 
 impl TracedLayer<2, 2> for Linear {
     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        Linear::forward(self, input)
+        if on_cpu(&input) {
+            return Linear::forward(self, input);
+        }
+        let output = product(input, self.weight.val());
+        match &self.bias {
+            Some(bias) => output + bias.val().unsqueeze(),
+            None => output,
+        }
     }
 
     fn factors(&self, input: Tensor<2>, delta: Tensor<2>) -> Factors {

@@ -179,20 +179,20 @@ pub fn train<M: Classifier>(
     let mut steps = state.epochs().len() * count.div_ceil(training.batch);
     for epoch in state.epochs().len()..training.epochs {
         let learning_rate = training.learning_rate_of(epoch);
-        let mut total = 0.0;
+        let mut losses = Vec::new();
         for indices in order(epoch).chunks(training.batch) {
             let (inputs, labels) = examples.batch(epoch, indices, device);
             let loss = cross_entropy_sum(state.model().logits(inputs, &mut Trace::off()), labels);
             let mean = loss.clone() / indices.len() as f64;
             let gradients = GradientsParams::from_grads(mean.backward(), state.model());
-            total += loss.into_scalar::<f32>() as f64;
+            losses.push(loss.inner());
             state = state.step(learning_rate, gradients);
             steps += 1;
             if progress(&state, TrainingEvent::Step(steps)).is_break() {
                 return Err(TrainingError::Interrupted { epoch });
             }
         }
-        let report = EpochReport { epoch: epoch + 1, loss: total / count as f64 };
+        let report = EpochReport { epoch: epoch + 1, loss: total(losses) / count as f64 };
         if !report.loss.is_finite() {
             return Err(TrainingError::Diverged { epoch: report.epoch, loss: report.loss });
         }
@@ -202,4 +202,10 @@ pub fn train<M: Classifier>(
         }
     }
     Ok(state.into_model())
+}
+
+/// The sum of single numbers, read from their device at once.
+fn total(numbers: Vec<Tensor<1>>) -> f64 {
+    let values = Tensor::cat(numbers, 0).into_data().try_to_vec::<f32>().expect("losses are f32, as the parameters");
+    values.into_iter().map(f64::from).sum()
 }

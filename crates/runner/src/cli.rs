@@ -260,6 +260,9 @@ pub struct Run {
     /// What runs the networks
     #[arg(long, value_enum, default_value_t)]
     pub backend: Backend,
+    /// Which of the backend's devices, counted from 0; the best one without it
+    #[arg(long, value_name = "N")]
+    pub device: Option<usize>,
     /// How many CPU threads; all without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub threads: Option<u32>,

@@ -150,6 +150,7 @@ fn options(run: &Run) -> RunOptions {
     RunOptions {
         seeds: seeds(run),
         backend: run.backend,
+        device: run.device,
         data_dir: run.data_dir.clone(),
         fresh: run.fresh,
         long: run.long,

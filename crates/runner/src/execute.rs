@@ -10,7 +10,7 @@ use gradspectra_data::{
 };
 use gradspectra_models::{Classifier, LabelledInputs};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, DeviceReport};
 use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -32,6 +32,8 @@ pub struct RunOptions {
     pub seeds: Vec<u64>,
     /// The backend.
     pub backend: Backend,
+    /// The index of the backend's device; the best one without it.
+    pub device: Option<usize>,
     /// The folder of the data sets; searched for without one.
     pub data_dir: Option<PathBuf>,
     /// Computes rows anew that are done.
@@ -54,7 +56,7 @@ pub struct RunOptions {
 ///
 /// What keeps all rows from being run, or after the others are done, the first row that failed.
 pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> Result<()> {
-    let device = options.backend.device()?.autodiff();
+    let device = options.backend.device(options.device)?.autodiff();
     let threads = rayon::current_num_threads();
     options.reporter.detail(format!("{} on {}, {threads} threads", crate::PROGRAM, options.backend.name()));
     let data = DataRoot::new(options.data_dir.clone())?;
@@ -210,6 +212,7 @@ impl GroupTask<'_> {
             row: task.row.clone(),
             seed: task.seed,
             backend: self.group.options.backend,
+            device: DeviceReport::of(self.group.device, self.group.options.device),
             data_files: self.files.to_vec(),
             position: position.clone(),
             capture: analysed.capture,

@@ -40,7 +40,7 @@ pub use gradspectra_data as data;
 pub use gradspectra_models as models;
 
 pub use analyze::{AnalyzeOptions, Fitted, MatrixReport, MatrixSpectrum, analyze};
-pub use backend::Backend;
+pub use backend::{Backend, DeviceReport};
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
 pub use experiment::{Analysis, Axis, CaptureInputs, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};

@@ -24,6 +24,7 @@ fn result(values: &str, largest: f64) -> (RowResult, Vec<f64>) {
         row,
         seed: 1,
         backend: crate::Backend::default(),
+        device: None,
         data_files: Vec::new(),
         position: PositionReport::default(),
         capture: CaptureReport {

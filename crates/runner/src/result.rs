@@ -5,7 +5,7 @@ use gradspectra_data::FileProvenance;
 use gradspectra_models::EpochReport;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, DeviceReport};
 use crate::experiment::Row;
 use crate::power_law::PowerLawReport;
 
@@ -25,6 +25,9 @@ pub struct RowResult {
     pub seed: u64,
     /// The backend.
     pub backend: Backend,
+    /// Its device, of a backend with several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceReport>,
     /// The files that the examples came from.
     pub data_files: Vec<FileProvenance>,
     /// Where the gradients were taken.

@@ -124,7 +124,7 @@ pub fn followed(mut experiment: Experiment, named: bool) -> Result<Experiment> {
 ///
 /// The first row that cannot be followed to its end.
 pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<Vec<Track>> {
-    let device = options.backend.device()?.autodiff();
+    let device = options.backend.device(options.device)?.autodiff();
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut tracks = Vec::new();
     for tasks in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)? {

@@ -112,6 +112,7 @@ fn cases() -> Vec<Case<'static>> {
         ("reproduce --table 5 --epochs 0", vec![], "0 is not in"),
         ("reproduce --table 5 --threads 0", vec![], "0 is not in"),
         ("reproduce --table 5 --backend tpu", vec![], "invalid value 'tpu'"),
+        ("reproduce --table 5 --rows random-b1 --device 1", vec![], "--device is 1; flex has device 0 only"),
         ("reproduce --table 5 --format pdf", vec![], "invalid value 'pdf'"),
         ("reproduce --table 5 --memory 3XB", vec![], "the unit is XB"),
         ("reproduce --table 5 --memory lots", vec![], "--memory"),

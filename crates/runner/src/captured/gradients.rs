@@ -107,7 +107,7 @@ impl<M: Classifier> Captured<'_, M> {
         let gram = match &self.factors {
             Some(Factors::Captured(factors)) if task.row.vectors == Vectors::Gradients => factors.gram(minibatches),
             _ => {
-                let mut builder = GramBuilder::new(minibatches.iterations());
+                let mut builder = GramBuilder::new(minibatches.iterations()).on(self.device);
                 self.for_each_block(task, minibatches, |_, block| {
                     builder.add_rows(block.as_ref());
                     Ok(())

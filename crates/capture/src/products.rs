@@ -1,0 +1,79 @@
+use burn::tensor::{Device, Tensor, TensorData};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::traits::RealField;
+use faer::{Accum, Mat, MatRef, Par};
+use gradspectra_models::{product, runs_on_cpu};
+
+/// Columns that meet in one product on a GPU, at most.
+const STRIP: usize = 2048;
+/// Numbers in one buffer of a GPU, at most: 64 MiB, which every driver grants.
+const BUFFER: usize = 1 << 24;
+
+/// What forms the products of columns: the CPU or a GPU.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Products {
+    gpu: Option<Device>,
+}
+
+impl Products {
+    /// Products on `device`.
+    pub(crate) fn on(device: &Device) -> Self {
+        let device = device.clone().without_autodiff();
+        Self { gpu: (!runs_on_cpu(&device)).then_some(device) }
+    }
+
+    /// Sets the lower triangle of `product` to XᵀX in f32.
+    pub(crate) fn inner_products(&self, product: &mut Mat<f32>, columns: MatRef<f32>) {
+        match &self.gpu {
+            Some(device) => on_gpu(product, columns, device),
+            None => on_cpu(product, Accum::Replace, columns),
+        }
+    }
+}
+
+/// Adds XᵀX to the lower triangle of `product`.
+pub(crate) fn add_inner_products(product: &mut Mat<f64>, columns: MatRef<f64>) {
+    on_cpu(product, Accum::Add, columns);
+}
+
+fn on_cpu<T: RealField>(product: &mut Mat<T>, accum: Accum, columns: MatRef<T>) {
+    triangular::matmul(
+        product,
+        BlockStructure::TriangularLower,
+        accum,
+        columns.transpose(),
+        BlockStructure::Rectangular,
+        columns,
+        BlockStructure::Rectangular,
+        T::one_impl(),
+        Par::rayon(0),
+    );
+}
+
+/// Strips of columns are uploaded once; every pair of them is one launch and one read.
+fn on_gpu(gram: &mut Mat<f32>, columns: MatRef<f32>, device: &Device) {
+    let width = (BUFFER / columns.nrows().max(1)).clamp(1, STRIP);
+    let starts: Vec<usize> = (0..columns.ncols()).step_by(width).collect();
+    let strips: Vec<_> = starts.iter().map(|&start| strip(columns, start, width, device)).collect();
+    for (i, below) in strips.iter().enumerate() {
+        for (j, above) in strips[..=i].iter().enumerate() {
+            let tile = product(above.clone(), below.clone().transpose());
+            let [_, height] = tile.dims();
+            let tile = tile.into_data().try_to_vec::<f32>().expect("a product of f32");
+            for (column, values) in tile.chunks_exact(height).enumerate() {
+                let column = gram.col_as_slice_mut(starts[j] + column);
+                column[starts[i]..starts[i] + height].copy_from_slice(values);
+            }
+        }
+    }
+}
+
+/// Columns from `start` on, `width` of them or as many as there are, as rows of a tensor.
+fn strip(columns: MatRef<f32>, start: usize, width: usize, device: &Device) -> Tensor<2> {
+    let width = width.min(columns.ncols() - start);
+    let mut values: Vec<f32> = Vec::with_capacity(width * columns.nrows());
+    for t in start..start + width {
+        values.extend(columns.col(t).iter());
+    }
+    Tensor::from_data(TensorData::new(values, [width, columns.nrows()]), device)
+}
