@@ -26,7 +26,7 @@ mod resnet18;
 mod trace;
 mod training;
 
-pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
+pub use checkpoint::{CheckpointError, checkpoint_bytes, load_checkpoint, save_checkpoint};
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};
 pub use initialisation::Initialisation;

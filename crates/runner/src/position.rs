@@ -1,6 +1,5 @@
 //! The parameters at which gradients are taken: drawn, trained or loaded.
 
-use std::fs::{self, File};
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
@@ -9,13 +8,13 @@ use gradspectra_data::{
 };
 use gradspectra_models::{
     Augmentation, Classifier, Initialisation, LabelledInputs, Training, TrainingEvent, TrainingExamples, accuracy,
-    load_checkpoint, save_checkpoint, train,
+    checkpoint_bytes, load_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::augmented::AugmentedImages;
 use crate::backend::Backend;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Row;
 use crate::files;
 use crate::model::ModelSpec;
@@ -206,19 +205,10 @@ impl Positions<'_> {
     fn keep<M: Classifier>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
         let file = self.store.position(key);
         let weights = file.with_extension("safetensors");
-        let folder = weights.parent().expect("positions lie in a folder");
-        fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
-        {
-            let _guard = files::hold_writes();
-            save_checkpoint(model, &weights)?;
-            let synced = File::open(&weights).and_then(|file| file.sync_all());
-            synced.map_err(|source| Error::io(&weights, "write", source))?;
-        }
-        let stored = StoredPosition {
-            key: key.to_owned(),
-            weights_sha256: files::sha256_of_file(&weights)?,
-            report: report.clone(),
-        };
+        let bytes = checkpoint_bytes(model, &weights)?;
+        files::write(&weights, &bytes)?;
+        let stored =
+            StoredPosition { key: key.to_owned(), weights_sha256: files::sha256(&bytes), report: report.clone() };
         files::write_json(&file.with_extension("json"), &stored)
     }
 }

@@ -1,6 +1,6 @@
 //! What a long run says while it works: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -31,6 +31,11 @@ pub(crate) struct Step {
     quiet: bool,
 }
 
+/// Says one line, if anybody can hear it: a long run goes on when its terminal is gone.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 impl Reporter {
     /// A reporter for this process's standard error.
     pub fn new(verbosity: Verbosity) -> Self {
@@ -40,14 +45,14 @@ impl Reporter {
     /// Says one line.
     pub fn line(&self, text: impl AsRef<str>) {
         if self.verbosity > Verbosity::Quiet {
-            eprintln!("{}", text.as_ref());
+            tell(text.as_ref());
         }
     }
 
     /// Says one line, indented, to those who want to know more.
     pub(crate) fn detail(&self, text: impl AsRef<str>) {
         if self.verbosity == Verbosity::Verbose {
-            eprintln!("  {}", text.as_ref());
+            tell(&format!("  {}", text.as_ref()));
         }
     }
 
@@ -84,7 +89,7 @@ impl Step {
         match &self.bar {
             Some(bar) => bar.println(text),
             None if self.quiet => (),
-            None => eprintln!("{text}"),
+            None => tell(&text),
         }
     }
 
@@ -95,7 +100,7 @@ impl Step {
             bar.finish_and_clear();
         }
         if !self.quiet {
-            eprintln!("  {:<34} {seconds:7.1} s", self.title);
+            tell(&format!("  {:<34} {seconds:7.1} s", self.title));
         }
         seconds
     }
