@@ -29,7 +29,7 @@ pub fn build(backend: Option<&str>) -> anyhow::Result<PathBuf> {
 }
 
 /// Where cargo builds to, as its settings and environment say.
-fn target_directory() -> anyhow::Result<PathBuf> {
+pub fn target_directory() -> anyhow::Result<PathBuf> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .output()
