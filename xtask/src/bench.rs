@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, ensure};
+
+use crate::cargo;
 
 /// The iterations of the benchmark of backward passes, and of the rows that it stands for.
 const DIRECT_ITERATIONS: f64 = 50.0;
@@ -23,11 +25,8 @@ pub fn run(packages: &[String]) -> anyhow::Result<()> {
         [] => arguments.push("--workspace".to_owned()),
         packages => arguments.extend(packages.iter().flat_map(|name| ["-p".to_owned(), format!("gradspectra-{name}")])),
     }
-    let mut child = Command::new(env!("CARGO"))
-        .args(&arguments)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start cargo bench")?;
+    let mut child =
+        cargo::command().args(&arguments).stdout(Stdio::piped()).spawn().context("cannot start cargo bench")?;
     let mut medians = Medians::new();
     let mut reader = Reader::default();
     for line in BufReader::new(child.stdout.take().context("cargo bench has no output")?).lines() {

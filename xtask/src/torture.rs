@@ -44,6 +44,9 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let mut moments = Moments(options.seed);
     while torture.figures.kills < options.kills {
         torture.disturb(&mut moments)?;
+        if torture.figures.kills % 20 == 0 {
+            eprintln!("{} kills, {} runs to the end", torture.figures.kills, torture.figures.completed);
+        }
     }
     torture.finish()?;
     println!("{}", torture.figures.table(options.seed));
