@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How much a run says beside its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +66,15 @@ impl Reporter {
         let title = title.into();
         let quiet = self.verbosity == Verbosity::Quiet;
         let bar = (self.terminal && !quiet).then(|| {
-            let template = "  {msg:<30} {wide_bar} {pos}/{len}, {per_sec:.1} left {eta}";
+            let template = match total {
+                1 => "  {msg:<30} {elapsed}",
+                _ => "  {msg:<30} {wide_bar} {pos}/{len}, {rate}, left {eta}",
+            };
             let style = ProgressStyle::with_template(template).expect("the template is valid");
+            let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                let digits = usize::from(state.per_sec() < 10.0);
+                let _ = write!(text, "{:.digits$}/s", state.per_sec());
+            });
             let bar = ProgressBar::new(total).with_style(style).with_message(title.clone());
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
