@@ -5,10 +5,20 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
+/// Cargo as a user starts it: what `cargo run` tells this program of its package would make build scripts run again.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)).for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    command
+}
+
 /// Runs cargo with `arguments` and expects it to succeed.
 pub fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<()> {
     let line = format!("cargo {}", arguments.join(" "));
-    let status = Command::new(env!("CARGO"))
+    let status = command()
         .args(arguments)
         .envs(environment.iter().copied())
         .status()
@@ -29,8 +39,8 @@ pub fn build(backend: Option<&str>) -> anyhow::Result<PathBuf> {
 }
 
 /// Where cargo builds to, as its settings and environment say.
-fn target_directory() -> anyhow::Result<PathBuf> {
-    let output = Command::new(env!("CARGO"))
+pub fn target_directory() -> anyhow::Result<PathBuf> {
+    let output = command()
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .output()
         .context("cannot start cargo metadata")?;

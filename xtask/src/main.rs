@@ -2,6 +2,7 @@
 
 mod bench;
 mod cargo;
+mod torture;
 
 use std::process::{Command, ExitCode};
 
@@ -52,6 +53,8 @@ enum Task {
         /// Only the benchmarks of these packages, without `gradspectra-`: analysis, capture, models
         packages: Vec<String>,
     },
+    /// Kills a run of Table 5 again and again, and holds what it leaves to an undisturbed one
+    Torture(torture::Options),
     /// Writes a report of all results in a folder, beside the paper's figures
     #[command(disable_help_flag = true)]
     Report(Forwarded),
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Task::Track(forwarded) => gradspectra("track", &forwarded.arguments),
         Task::Man(forwarded) => gradspectra("man", &forwarded.arguments),
         Task::Bench { packages } => bench::run(&packages).map(|()| ExitCode::SUCCESS),
+        Task::Torture(options) => torture::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Report(forwarded) => gradspectra("report", &forwarded.arguments),
     };
     result.unwrap_or_else(|error| {

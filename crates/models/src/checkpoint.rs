@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::store::{
     ApplyResult, BurnToPyTorchAdapter, BurnpackStore, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore,
-    PyTorchToBurnAdapter, PytorchStore, SafetensorsStore,
+    PyTorchToBurnAdapter, PytorchStore, SafetensorsStore, SafetensorsStoreError,
 };
 use burn::tensor::{DType, Tensor};
 use safetensors::SafeTensors;
@@ -68,14 +68,28 @@ pub enum CheckpointError {
 /// The file is written beside its place and renamed, so that a reader never sees half of it; equal parameters give
 /// equal bytes.
 pub fn save_checkpoint<M: Module>(model: &M, path: &Path) -> Result<(), CheckpointError> {
-    let unwritable = |reason: String| CheckpointError::Unwritable { path: path.to_owned(), reason };
-    let mut store = SafetensorsStore::from_file(path)
+    save_into(model, SafetensorsStore::from_file(path).overwrite(true)).map_err(|error| unwritable(path, error))?;
+    Ok(())
+}
+
+/// The bytes that [`save_checkpoint`] writes; errors name `path`, where they are to go.
+pub fn checkpoint_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    let saved = save_into(model, SafetensorsStore::from_bytes(None));
+    saved.and_then(|store| store.get_bytes()).map_err(|error| unwritable(path, error))
+}
+
+fn save_into<M: Module>(model: &M, store: SafetensorsStore) -> Result<SafetensorsStore, SafetensorsStoreError> {
+    let mut store = store
         .with_to_adapter(BurnToPyTorchAdapter)
         .with_predicate(|tensor, _| !tensor.ends_with(".training"))
         .clear_metadata()
-        .metadata("format", "pt")
-        .overwrite(true);
-    model.valid().save_into(&mut store).map_err(|error| unwritable(error.to_string()))
+        .metadata("format", "pt");
+    model.valid().save_into(&mut store)?;
+    Ok(store)
+}
+
+fn unwritable(path: &Path, error: SafetensorsStoreError) -> CheckpointError {
+    CheckpointError::Unwritable { path: path.to_owned(), reason: error.to_string() }
 }
 
 /// Loads parameters into `model`: with PyTorch's names and layout from SafeTensors or, where `path` ends in `.pt` or

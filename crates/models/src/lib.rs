@@ -28,7 +28,7 @@ mod trace;
 mod training;
 mod training_state;
 
-pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
+pub use checkpoint::{CheckpointError, checkpoint_bytes, load_checkpoint, save_checkpoint};
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
 pub use extension::runs_on_cpu;
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};

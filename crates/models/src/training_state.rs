@@ -4,7 +4,7 @@ use burn::module::{ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use crate::{CheckpointError, Classifier, EpochReport, Training, load_checkpoint, save_checkpoint};
+use crate::{CheckpointError, Classifier, EpochReport, Training, load_checkpoint};
 
 /// A training between two steps: the parameters, what the optimiser remembers, the epochs that are done.
 ///
@@ -45,19 +45,18 @@ impl<M: Classifier> TrainingState<M> {
         self.epochs.push(report);
     }
 
-    /// Saves the parameters, as [`save_checkpoint`], and what the optimiser remembers.
+    /// The file of what the optimiser remembers, Burn's own, to be written to `path`.
     ///
     /// # Errors
     ///
-    /// A file cannot be written.
-    pub fn save(&self, weights: &Path, optimiser: &Path) -> Result<(), CheckpointError> {
-        save_checkpoint(&self.model, weights)?;
-        self.optimizer
-            .save(optimiser)
-            .map_err(|error| CheckpointError::Unwritable { path: optimiser.to_owned(), reason: error.to_string() })
+    /// Burn cannot write it.
+    pub fn optimiser_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckpointError> {
+        let unwritable = |reason: String| CheckpointError::Unwritable { path: path.to_owned(), reason };
+        self.optimizer.into_bytes().map(|bytes| bytes.to_vec()).map_err(|error| unwritable(error.to_string()))
     }
 
-    /// What [`save`](Self::save) wrote of `training` after `epochs`, with `model` as it was built.
+    /// The state of `training` after `epochs`, from the files of its [`model`](Self::model) and its optimiser, with
+    /// `model` as it was built.
     ///
     /// # Errors
     ///

@@ -28,7 +28,8 @@ fn trained<M: Classifier>(build: &impl Fn() -> M, features: usize, training: &Tr
     loop {
         let last = train(state, training, examples, &device, order, |state, event| match event {
             TrainingEvent::Epoch(report) if broken && report.epoch < training.epochs => {
-                state.save(&weights, &optimiser).unwrap();
+                save_checkpoint(state.model(), &weights).unwrap();
+                std::fs::write(&optimiser, state.optimiser_bytes(&optimiser).unwrap()).unwrap();
                 ControlFlow::Break(())
             }
             _ => ControlFlow::Continue(()),

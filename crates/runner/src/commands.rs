@@ -160,7 +160,7 @@ fn options(run: &Run) -> RunOptions {
     }
 }
 
-/// Prints and writes the tables, and writes plots and the report.
+/// Writes the tables, plots and the report, and prints the tables last: whoever reads them may go.
 fn show(
     experiments: &[Experiment],
     keys: &TaskKeys,
@@ -168,19 +168,26 @@ fn show(
     options: &RunOptions,
     format: TableFormat,
 ) -> anyhow::Result<()> {
-    gradspectra::draw_missing(store, experiments, &options.seeds)?;
-    for experiment in experiments {
+    let tables = experiments.iter().map(|experiment| {
         let name = &experiment.name;
-        let table = Table::of(experiment, &options.seeds, |row, seed| {
+        Table::of(experiment, &options.seeds, |row, seed| {
             store.result(name, &row.id, seed, Some(keys.get(name, &row.id, seed)?))
-        });
-        if table.rows.iter().any(|row| !row.seeds.is_empty()) {
-            table.write(store)?;
-        }
-        print(&match format {
-            TableFormat::Text => table.coloured(),
-            format => table.format(format),
-        })?;
+        })
+    });
+    let tables: Vec<Table> = tables.collect();
+    let written = write(experiments, &tables, store, options);
+    let text = |table: &Table| match format {
+        TableFormat::Text => table.coloured(),
+        format => table.format(format),
+    };
+    print(&tables.iter().map(text).collect::<String>())?;
+    written
+}
+
+fn write(experiments: &[Experiment], tables: &[Table], store: &Store, options: &RunOptions) -> anyhow::Result<()> {
+    gradspectra::draw_missing(store, experiments, &options.seeds)?;
+    for table in tables.iter().filter(|table| table.rows.iter().any(|row| !row.seeds.is_empty())) {
+        table.write(store)?;
     }
     match Report::of(store) {
         Ok(report) => {

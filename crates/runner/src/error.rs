@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use gradspectra_analysis::AnalysisError;
@@ -16,6 +17,14 @@ pub enum Error {
         path: PathBuf,
         /// What was to be done with it.
         action: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file cannot grow: the disk, the quota or the limit of the process is reached.
+    #[error("{}: cannot write: {source}; make room, and the same command goes on after what is finished", path.display())]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
@@ -129,6 +138,24 @@ impl Error {
     /// An error of the operating system about `path`.
     pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
         Self::Io { path: path.to_owned(), action, source }
+    }
+
+    /// An error of the operating system in writing `path`.
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                Self::NoRoom { path: path.to_owned(), source }
+            }
+            _ => Self::io(path, "write", source),
+        }
+    }
+
+    /// Whether every other row would fail alike.
+    pub(crate) fn ends_the_run(&self) -> bool {
+        match self {
+            Self::Row { source, .. } => source.ends_the_run(),
+            error => matches!(error, Self::NoRoom { .. }),
+        }
     }
 
     /// A file whose content is not as expected.

@@ -54,7 +54,7 @@ pub struct RunOptions {
 ///
 /// # Errors
 ///
-/// What keeps all rows from being run, or after the others are done, the first row that failed.
+/// What keeps all rows from being run, a full disk, or after the others are done, the first row that failed.
 pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> Result<()> {
     let device = options.backend.device(options.device)?.autodiff();
     let threads = rayon::current_num_threads();
@@ -80,7 +80,11 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
         }
         let outcome = Group { tasks: &group, position: &first.position, device: &device, data: &data, store, options };
         if let Err(error) = outcome.run() {
-            failure = failure.or(Some(in_row(first, error)));
+            let error = in_row(first, error);
+            if error.ends_the_run() {
+                return Err(error);
+            }
+            failure = failure.or(Some(error));
         }
     }
     failure.map_or(Ok(()), Err)
@@ -192,6 +196,9 @@ impl ModelTask for GroupTask<'_> {
             let outcome = self.row(&mut captured, task, &position);
             if let Err(error) = outcome {
                 let error = in_row(task, error);
+                if error.ends_the_run() {
+                    return Err(error);
+                }
                 reporter.line(format!("  failed: {error}"));
                 failure = failure.or(Some(error));
             }

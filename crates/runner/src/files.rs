@@ -28,7 +28,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub(crate) fn place(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     let _guard = hold_writes();
     let folder = path.parent().unwrap_or(Path::new("."));
-    let error = |source| Error::io(path, "write", source);
+    let error = |source| Error::write(path, source);
     fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
     let mut file = NamedTempFile::with_prefix_in(TEMPORARY, folder).map_err(error)?;
     fill(file.as_file_mut()).map_err(error)?;
@@ -68,7 +68,7 @@ fn sync_folder(_folder: &Path) -> std::io::Result<()> {
 ///
 /// It cannot be read back (JSON has no NaN and no infinity), or the file cannot be written.
 pub(crate) fn write_json<T: Serialize + DeserializeOwned>(path: &Path, value: &T) -> Result<()> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::io(path, "write", error.into()))?;
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::write(path, error.into()))?;
     if serde_json::from_slice::<T>(&bytes).is_err() {
         let found = "a value that JSON does not hold, such as NaN";
         return Err(Error::malformed(path, found, "finite numbers; please report this"));

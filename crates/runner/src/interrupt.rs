@@ -1,21 +1,26 @@
 //! Ending in good order when the user or the system asks to.
 
-use crate::error::Result;
+use std::sync::Arc;
 
-/// Ends the process on SIGINT (status 130) and SIGTERM (143), after the write in hand.
+use crate::error::Result;
+use crate::progress::tell;
+
+/// Ends the process on SIGINT (status 130) and SIGTERM (143), after the write in hand; a file that may not grow is an
+/// error of its write, not the end of the process.
 ///
 /// # Errors
 ///
 /// The system does not let signals be handled.
 #[cfg(unix)]
 pub fn end_on_signals() -> Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
     let failed = |source| crate::error::Error::io(std::path::Path::new("signals"), "handle", source);
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             let _guard = crate::files::hold_writes();
-            eprintln!("\ninterrupted; finished rows and trainings are kept, the same command goes on after them");
+            tell("\ninterrupted; finished rows and trainings are kept, the same command goes on after them");
             std::process::exit(128 + signal);
         }
     });

@@ -48,6 +48,7 @@ pub use fit::{Top, fit_file};
 pub use interrupt::end_on_signals;
 pub use matrix_file::Orientation;
 pub use model::ModelSpec;
+pub use npy::values as read_values;
 pub use plots::draw_missing;
 pub use power_law::PowerLawReport;
 pub use progress::{Reporter, Verbosity};

@@ -3,7 +3,7 @@
 mod cli;
 mod commands;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("{ERROR}error:{ERROR:#} {}", in_one_line(&error));
+            let _ = writeln!(anstream::stderr().lock(), "{ERROR}error:{ERROR:#} {}", in_one_line(&error));
             ExitCode::from(exit_status(&error))
         }
     }

@@ -27,8 +27,12 @@ fn reason(error: &std::io::Error) -> String {
     text.split(" -->").next().unwrap_or(&text).replace('\n', " ")
 }
 
-/// The values of an array of float32 or float64, in the file's order.
-pub(crate) fn values(path: &Path) -> Result<Vec<f64>> {
+/// The values of the `.npy` at `path`, float32 or float64 in any shape, in the file's order.
+///
+/// # Errors
+///
+/// The file is not such an array.
+pub fn values(path: &Path) -> Result<Vec<f64>> {
     let expected = "an .npy of float32 or float64";
     let malformed = |found: String| Error::malformed(path, found, expected);
     let npy = open(path, expected)?;

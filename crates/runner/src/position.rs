@@ -1,8 +1,6 @@
 //! The parameters at which gradients are taken: drawn, trained or loaded.
 
-use std::fs::{self, File};
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
@@ -10,14 +8,14 @@ use gradspectra_data::{
     Cifar100Labels, DataSet, Examples, ImageSet, LabelCorruption, LoadOptions, Normalisation, Normaliser, epoch_order,
 };
 use gradspectra_models::{
-    Augmentation, CheckpointError, Classifier, EpochReport, Initialisation, LabelledInputs, Training, TrainingEvent,
-    TrainingExamples, TrainingState, accuracy, load_checkpoint, save_checkpoint, train,
+    Augmentation, Classifier, EpochReport, Initialisation, LabelledInputs, Training, TrainingEvent, TrainingExamples,
+    TrainingState, accuracy, checkpoint_bytes, load_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::augmented::AugmentedImages;
 use crate::backend::Backend;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Row;
 use crate::files;
 use crate::model::ModelSpec;
@@ -230,12 +228,10 @@ impl Positions<'_> {
     fn keep<M: Classifier>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
         let file = self.store.position(key);
         let weights = file.with_extension("safetensors");
-        self.write(&weights, || save_checkpoint(model, &weights))?;
-        let stored = StoredPosition {
-            key: key.to_owned(),
-            weights_sha256: files::sha256_of_file(&weights)?,
-            report: report.clone(),
-        };
+        let bytes = checkpoint_bytes(model, &weights)?;
+        files::write(&weights, &bytes)?;
+        let stored =
+            StoredPosition { key: key.to_owned(), weights_sha256: files::sha256(&bytes), report: report.clone() };
         files::write_json(&file.with_extension("json"), &stored)?;
         self.store.forget_begun(key, None);
         Ok(())
@@ -259,25 +255,17 @@ impl Positions<'_> {
     fn keep_state<M: Classifier>(&self, key: &str, state: &TrainingState<M>) -> Result<()> {
         let epochs = state.epochs().to_vec();
         let [weights, optimiser] = self.store.begun(key, epochs.len());
-        self.write(&weights, || state.save(&weights, &optimiser))?;
+        let bytes = (checkpoint_bytes(state.model(), &weights)?, state.optimiser_bytes(&optimiser)?);
+        files::write(&weights, &bytes.0)?;
+        files::write(&optimiser, &bytes.1)?;
         let begun = BegunTraining {
             key: key.to_owned(),
-            weights_sha256: files::sha256_of_file(&weights)?,
-            optimiser_sha256: files::sha256_of_file(&optimiser)?,
+            weights_sha256: files::sha256(&bytes.0),
+            optimiser_sha256: files::sha256(&bytes.1),
             epochs,
         };
         files::write_json(&self.store.position(key).with_extension("begun.json"), &begun)?;
         self.store.forget_begun(key, Some(begun.epochs.len()));
         Ok(())
-    }
-
-    /// Lets `save` write the file `weights`, and what lies beside it, to the disk.
-    fn write(&self, weights: &Path, save: impl FnOnce() -> std::result::Result<(), CheckpointError>) -> Result<()> {
-        let folder = weights.parent().expect("positions lie in a folder");
-        fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
-        let _guard = files::hold_writes();
-        save()?;
-        let synced = File::open(weights).and_then(|file| file.sync_all());
-        synced.map_err(|source| Error::io(weights, "write", source))
     }
 }

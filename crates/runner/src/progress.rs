@@ -1,9 +1,9 @@
 //! What a long run says while it works: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// How much a run says beside its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +31,11 @@ pub(crate) struct Step {
     quiet: bool,
 }
 
+/// Says one line, if anybody can hear it: a long run goes on when its terminal is gone.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 impl Reporter {
     /// A reporter for this process's standard error.
     pub fn new(verbosity: Verbosity) -> Self {
@@ -40,14 +45,14 @@ impl Reporter {
     /// Says one line.
     pub fn line(&self, text: impl AsRef<str>) {
         if self.verbosity > Verbosity::Quiet {
-            eprintln!("{}", text.as_ref());
+            tell(text.as_ref());
         }
     }
 
     /// Says one line, indented, to those who want to know more.
     pub(crate) fn detail(&self, text: impl AsRef<str>) {
         if self.verbosity == Verbosity::Verbose {
-            eprintln!("  {}", text.as_ref());
+            tell(&format!("  {}", text.as_ref()));
         }
     }
 
@@ -61,8 +66,15 @@ impl Reporter {
         let title = title.into();
         let quiet = self.verbosity == Verbosity::Quiet;
         let bar = (self.terminal && !quiet).then(|| {
-            let template = "  {msg:<30} {wide_bar} {pos}/{len}, {per_sec:.1} left {eta}";
+            let template = match total {
+                1 => "  {msg:<30} {elapsed}",
+                _ => "  {msg:<30} {wide_bar} {pos}/{len}, {rate}, left {eta}",
+            };
             let style = ProgressStyle::with_template(template).expect("the template is valid");
+            let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                let digits = usize::from(state.per_sec() < 10.0);
+                let _ = write!(text, "{:.digits$}/s", state.per_sec());
+            });
             let bar = ProgressBar::new(total).with_style(style).with_message(title.clone());
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
@@ -84,7 +96,7 @@ impl Step {
         match &self.bar {
             Some(bar) => bar.println(text),
             None if self.quiet => (),
-            None => eprintln!("{text}"),
+            None => tell(&text),
         }
     }
 
@@ -95,7 +107,7 @@ impl Step {
             bar.finish_and_clear();
         }
         if !self.quiet {
-            eprintln!("  {:<34} {seconds:7.1} s", self.title);
+            tell(&format!("  {:<34} {seconds:7.1} s", self.title));
         }
         seconds
     }

@@ -46,7 +46,8 @@ impl Store {
             }
             Err(TryLockError::Error(source)) => return Err(error(source)),
         }
-        file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(error)?;
+        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        written.map_err(|source| Error::write(&path, source))?;
         self.lock = Some(file);
         clear_unfinished(&self.root, 2);
         Ok(())

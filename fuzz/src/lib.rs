@@ -1,0 +1,117 @@
+//! The readers of foreign files, each as a function of bytes that must return: no panic, no hang, no huge allocation.
+//!
+//! The fuzz targets call these, and `crates/runner/tests/seeds.rs` calls them with the files in `seeds/`.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use burn::tensor::Device;
+use gradspectra::data::{DataRoot, DataSet, LoadOptions, Split, load, load_images};
+use gradspectra::models::{BatchNormPlacement, FcnConfig, load_checkpoint};
+use gradspectra::{AnalyzeOptions, Experiment, Orientation, Reporter, RowResult, Verbosity, analyze, read_values};
+
+/// A folder in memory where there is one.
+static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.expect("a temporary folder")
+});
+
+/// MNIST's two files, IDX, plain or gzipped: two bytes with the length of the first, the first, the second.
+pub fn idx(bytes: &[u8]) {
+    let Some((&[low, high], files)) = bytes.split_first_chunk() else { return };
+    let (images, labels) = files.split_at(usize::from(u16::from_le_bytes([low, high])).min(files.len()));
+    let folder = folder("idx");
+    write(&folder, "t10k-images-idx3-ubyte", images);
+    write(&folder, "t10k-labels-idx1-ubyte", labels);
+    let _ = load_images(DataSet::Mnist, Split::Test, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
+}
+
+/// A file of CIFAR's binary version, first as CIFAR-10's and then as CIFAR-100's.
+pub fn cifar_binary(bytes: &[u8]) {
+    let folder = folder("cifar-binary");
+    for (data_set, name) in [(DataSet::Cifar10, "test_batch.bin"), (DataSet::Cifar100, "test.bin")] {
+        write(&folder, name, bytes);
+        let _ =
+            load_images(data_set, Split::Test, LoadOptions::default(), &DataRoot::Given(folder.clone()), &mut silent);
+    }
+}
+
+/// CIFAR-10's archive.
+pub fn cifar_archive(bytes: &[u8]) {
+    let folder = folder("cifar-archive");
+    write(&folder, "cifar-10-binary.tar.gz", bytes);
+    let _ = load_images(DataSet::Cifar10, Split::Test, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
+}
+
+/// Avila's training file.
+pub fn avila(bytes: &[u8]) {
+    let folder = folder("avila");
+    write(&folder, "avila-tr.txt", bytes);
+    let _ = load(DataSet::Avila, Split::Train, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
+}
+
+/// The values of an `.npy`.
+pub fn npy(bytes: &[u8]) {
+    let _ = read_values(&write(&folder("npy"), "values.npy", bytes));
+}
+
+/// A gradient matrix in an `.npy` and in a SafeTensors file, read in both ways.
+pub fn matrix(bytes: &[u8]) {
+    let reporter = Reporter::new(Verbosity::Quiet);
+    for name in ["matrix.npy", "matrix.safetensors"] {
+        let path = write(&folder("matrix"), name, bytes);
+        for orientation in [Orientation::IterationsByParameters, Orientation::ParametersByIterations] {
+            let (memory, seed, top) = (1 << 16, 1, Some(2));
+            let _ =
+                analyze(&path, &AnalyzeOptions { orientation, tensor: None, top, seed, memory, out: None, reporter });
+        }
+    }
+}
+
+/// Weights of a small network as SafeTensors.
+pub fn safetensors(bytes: &[u8]) {
+    weights(bytes, "weights.safetensors");
+}
+
+/// Weights of a small network in PyTorch's format.
+pub fn pt(bytes: &[u8]) {
+    weights(bytes, "weights.pt");
+}
+
+/// Weights of a small network in Burn's format.
+pub fn bpk(bytes: &[u8]) {
+    weights(bytes, "weights.bpk");
+}
+
+/// The text of an experiment file.
+pub fn experiment(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = Experiment::parse("fuzzed", text, Path::new("fuzzed.toml"));
+    }
+}
+
+/// The result of a row.
+pub fn result(bytes: &[u8]) {
+    let _ = serde_json::from_slice::<RowResult>(bytes);
+}
+
+fn weights(bytes: &[u8], name: &str) {
+    let config = FcnConfig::new(10).with_classes(12).with_width(4).with_batch_norm(BatchNormPlacement::None);
+    let path = write(&folder("weights"), name, bytes);
+    let _ = load_checkpoint(config.init(&Device::flex()), &path);
+}
+
+fn folder(name: &str) -> PathBuf {
+    let folder = FOLDER.path().join(name);
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    folder
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).expect("a temporary file");
+    path
+}
+
+fn silent(_: &str, _: u64, _: u64) {}
