@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use burn::tensor::Device;
 use gradspectra_data::{
@@ -81,7 +82,7 @@ impl PositionSpec {
 /// A trained position in the store: its weights' file beside this, its report within.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct StoredPosition {
+pub(crate) struct StoredPosition {
     key: String,
     weights_sha256: String,
     report: PositionReport,
@@ -127,7 +128,7 @@ impl Positions<'_> {
             return Ok((model, PositionReport::default(), 0.0));
         };
         let key = spec.key();
-        if let Some(report) = self.stored(&key) {
+        if let Some(report) = stored(self.store, &key) {
             let weights = self.store.position(&key).with_extension("safetensors");
             self.reporter.detail(format!("trained already: {}", weights.display()));
             return Ok((load_checkpoint(model, &weights)?, report, 0.0));
@@ -138,7 +139,7 @@ impl Positions<'_> {
         let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
         report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner()));
         self.keep(&key, &model, &report)?;
-        Ok((model, self.stored(&key).unwrap_or(report), seconds))
+        Ok((model, stored(self.store, &key).unwrap_or(report), seconds))
     }
 
     /// Trains `model` and gives its report and the seconds that took; `watch` sees it after every step, counted from 1.
@@ -195,14 +196,6 @@ impl Positions<'_> {
         }
     }
 
-    /// A trained position's report, read back: JSON's reader may change a last digit, and runs that find it take the same.
-    fn stored(&self, key: &str) -> Option<PositionReport> {
-        let file = self.store.position(key);
-        let stored: StoredPosition = read_json(&file.with_extension("json"))?;
-        let weights = files::sha256_of_file(&file.with_extension("safetensors")).ok()?;
-        (stored.key == key && stored.weights_sha256 == weights).then_some(stored.report)
-    }
-
     fn keep<M: Classifier>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
         let file = self.store.position(key);
         let weights = file.with_extension("safetensors");
@@ -221,4 +214,19 @@ impl Positions<'_> {
         };
         files::write_json(&file.with_extension("json"), &stored)
     }
+}
+
+/// The report of the trained position `key`, if it is there and whole.
+///
+/// It is read back after a training too: JSON's reader may change a last digit, and runs that find it take the same.
+pub(crate) fn stored(store: &Store, key: &str) -> Option<PositionReport> {
+    let stored = stored_as(&store.position(key).with_extension("json"))?;
+    (stored.key == key).then_some(stored.report)
+}
+
+/// The trained position whose report is `file`, if it is there and whole.
+pub(crate) fn stored_as(file: &Path) -> Option<StoredPosition> {
+    let stored: StoredPosition = read_json(file)?;
+    let weights = files::sha256_of_file(&file.with_extension("safetensors")).ok()?;
+    (stored.weights_sha256 == weights).then_some(stored)
 }
