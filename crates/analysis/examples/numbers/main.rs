@@ -1,23 +1,20 @@
-//! Fits 10,000 synthetic power laws and writes how well exponents, their errors and p-values are calibrated:
-//! `cargo run --release -p gradspectra-analysis --example calibration -- calibration.md [samples of each exponent]`.
+//! Writes how far the numbers are to be trusted: `cargo run --release -p gradspectra-analysis --example numbers --
+//! docs/numbers.md`.
 
 mod calibrate;
+mod matrix_types;
 
 use std::error::Error;
 
 use calibrate::Calibration;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("usage: calibration PATH [SAMPLES]; PATH is the Markdown file to write")?;
-    let samples = match arguments.next() {
-        Some(samples) => samples.parse().map_err(|error| format!("SAMPLES is {samples:?}: {error}"))?,
-        None => 2000,
-    };
-    let betas = vec![1.2, 1.5, 2.0, 3.0, 6.0];
-    let calibration = Calibration { betas, samples, n: 5000, k: 1000, replicas: 199, seed: 1 };
-    let table = calibration.markdown(&calibration.run()?);
-    std::fs::write(&path, &table).map_err(|error| format!("cannot write {path}: {error}"))?;
-    print!("{table}");
+    let path = std::env::args().nth(1).ok_or("usage: numbers PATH; PATH is the Markdown file to write")?;
+    let calibration =
+        Calibration { betas: vec![1.2, 1.5, 2.0, 3.0, 6.0], samples: 2000, n: 5000, k: 1000, replicas: 199, seed: 1 };
+    let page = include_str!("page.md")
+        .replace("{matrix-types}", matrix_types::markdown(&[100, 500, 1000], 3)?.trim_end())
+        .replace("{calibration}", calibration.markdown(&calibration.run()?).trim_end());
+    std::fs::write(&path, page).map_err(|error| format!("cannot write {path}: {error}"))?;
     Ok(())
 }
