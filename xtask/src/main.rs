@@ -33,6 +33,15 @@ enum Task {
     /// Shows what a run would do, with memory, without doing it
     #[command(disable_help_flag = true)]
     Plan(Forwarded),
+    /// Lists a run as tasks for many machines
+    #[command(disable_help_flag = true)]
+    Tasks(Forwarded),
+    /// Joins folders of results, and says what is missing
+    #[command(disable_help_flag = true)]
+    Merge(Forwarded),
+    /// Gives what is missing of a run to Slurm
+    #[command(disable_help_flag = true)]
+    Submit(Forwarded),
     /// Lists the paper's tables and their rows
     #[command(disable_help_flag = true)]
     List(Forwarded),
@@ -89,6 +98,9 @@ fn main() -> ExitCode {
         Task::Reproduce(forwarded) => gradspectra("reproduce", &forwarded.arguments),
         Task::Run(forwarded) => gradspectra("run", &forwarded.arguments),
         Task::Plan(forwarded) => gradspectra("plan", &forwarded.arguments),
+        Task::Tasks(forwarded) => gradspectra("tasks", &forwarded.arguments),
+        Task::Merge(forwarded) => gradspectra("merge", &forwarded.arguments),
+        Task::Submit(forwarded) => gradspectra("submit", &forwarded.arguments),
         Task::List(forwarded) => gradspectra("list", &forwarded.arguments),
         Task::Analyze(forwarded) => gradspectra("analyze", &forwarded.arguments),
         Task::Fit(forwarded) => gradspectra("fit", &forwarded.arguments),

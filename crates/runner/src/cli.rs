@@ -1,10 +1,15 @@
 //! The command line.
 
+pub mod distributed;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use gradspectra::memory::bytes;
 use gradspectra::{Backend, Orientation, Page, TableFormat, TrackFormat, Verbosity};
+
+use distributed::{Merge, Part, Submit, Tasks};
 
 /// Captures the stochastic gradients of neural networks, forms the spectra of their covariance and second moment, and
 /// tests them for power laws and Gaussianity.
@@ -68,6 +73,8 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: TableFormat,
         #[command(flatten)]
+        part: Part,
+        #[command(flatten)]
         run: Run,
     },
     /// Runs an experiment file of your own
@@ -81,6 +88,8 @@ pub enum Command {
         /// How tables are printed
         #[arg(long, value_enum, default_value_t)]
         format: TableFormat,
+        #[command(flatten)]
+        part: Part,
         #[command(flatten)]
         run: Run,
     },
@@ -111,6 +120,12 @@ pub enum Command {
         #[command(flatten)]
         run: Run,
     },
+    /// Lists a run as tasks for many machines: what they need, time, memory, whether they are done
+    Tasks(Tasks),
+    /// Joins folders of results, writes tables and report, and says what is missing; status 1 where rows are
+    Merge(Merge),
+    /// Gives what is missing of a run to Slurm
+    Submit(Submit),
     /// Lists the paper's tables and their rows
     List {
         /// Only this table, or several
@@ -294,22 +309,5 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..1e9).contains(&seconds) => Ok(seconds),
         _ => Err("expected a number of seconds from 0 on".to_owned()),
-    }
-}
-
-/// Bytes from a number with an optional unit, powers of 1000: `8GB`, `500MB`, `8000000000`.
-fn bytes(text: &str) -> Result<u64, String> {
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim();
-    let unit = match text[text.len() - text.trim_start_matches(number).len()..].trim().to_ascii_uppercase().as_str() {
-        "" | "B" => 1.0,
-        "KB" | "K" => 1e3,
-        "MB" | "M" => 1e6,
-        "GB" | "G" => 1e9,
-        "TB" | "T" => 1e12,
-        unit => return Err(format!("the unit is {unit}; expected KB, MB, GB or TB")),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok((number * unit) as u64),
-        _ => Err("expected a positive number with a unit, such as 8GB".to_owned()),
     }
 }

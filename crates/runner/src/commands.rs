@@ -1,5 +1,7 @@
 //! What each command does.
 
+mod distributed;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,21 +14,21 @@ use gradspectra::{
     analyze, catalogue, fit_file, followed, memory, plan, track,
 };
 
+use crate::cli::distributed::Part;
 use crate::cli::{Cli, Command, ReportFormat, Run, Selection};
 
 /// Does it and prints what comes of it.
 pub fn execute(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Reproduce { selection, format, run } => reproduce(selected(&selection)?, format, &run),
-        Command::Run { file, rows, format, run } => {
-            reproduce(chosen(vec![Experiment::read(&file)?], &rows)?, format, &run)
+        Command::Reproduce { selection, format, part, run } => reproduce(selected(&selection)?, format, &part, &run),
+        Command::Run { file, rows, format, part, run } => {
+            reproduce(chosen(vec![Experiment::read(&file)?], &rows)?, format, &part, &run)
         }
+        Command::Tasks(tasks) => distributed::list(&tasks),
+        Command::Merge(merge) => distributed::join(&merge),
+        Command::Submit(submit) => distributed::send(&submit),
         Command::Plan { selection, file, run } => {
-            let experiments = match file {
-                Some(file) => chosen(vec![Experiment::read(&file)?], &selection.rows)?,
-                None => selected(&selection)?,
-            };
-            let experiments = shortened(experiments, &run)?;
+            let experiments = shortened(distributed::experiments(&selection, file.as_deref())?, &run)?;
             let out = out(&run);
             let store = out.is_dir().then(|| Store::open(&out)).transpose()?;
             let (seeds, data, budget) = (seeds(&run), data_root(&run)?, memory::budget(run.memory));
@@ -132,7 +134,10 @@ fn shortened(mut experiments: Vec<Experiment>, run: &Run) -> anyhow::Result<Vec<
     Ok(experiments)
 }
 
-fn reproduce(experiments: Vec<Experiment>, format: TableFormat, run: &Run) -> anyhow::Result<()> {
+fn reproduce(experiments: Vec<Experiment>, format: TableFormat, part: &Part, run: &Run) -> anyhow::Result<()> {
+    if !part.task.is_empty() {
+        return distributed::part(experiments, &part.task, run);
+    }
     set_threads(run.threads)?;
     let shortened = shortened(experiments.clone(), run)?;
     let options = options(run);

@@ -94,6 +94,48 @@ pub enum Error {
         /// The report.
         path: PathBuf,
     },
+    /// No task of a run has this id.
+    #[error("the run has no task {id}; `gradspectra tasks` with the same options lists them")]
+    NoSuchTask {
+        /// The id.
+        id: String,
+    },
+    /// A row's training is not done.
+    #[error("{id} needs {training}, which is not done; do it first, or name both with --task")]
+    TrainingMissing {
+        /// The id of the row's task.
+        id: String,
+        /// The id of the training.
+        training: String,
+    },
+    /// Two folders have other bytes for the same thing.
+    #[error(
+        "{} and {} differ; they are of other versions, settings or machines: merge one of them",
+        first.display(),
+        second.display()
+    )]
+    Conflict {
+        /// A file of one folder.
+        first: PathBuf,
+        /// The file of the same name in another.
+        second: PathBuf,
+    },
+    /// Rows of a run are not done.
+    #[error("{} of {all} rows are missing: {}", missing.len(), missing.join(", "))]
+    Incomplete {
+        /// The ids of their tasks.
+        missing: Vec<String>,
+        /// How many rows the run has.
+        all: usize,
+    },
+    /// Slurm refused, or is not there.
+    #[error("{command}: {reason}")]
+    Slurm {
+        /// Its command.
+        command: &'static str,
+        /// What it said, and the mend.
+        reason: String,
+    },
     /// The values of a file have no fit.
     #[error("{}: {source}", path.display())]
     File {

@@ -56,12 +56,17 @@ pub struct RunOptions {
 ///
 /// What keeps all rows from being run, a full disk, or after the others are done, the first row that failed.
 pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> Result<()> {
+    let data = DataRoot::new(options.data_dir.clone())?;
+    run_groups(tasks(experiments, &options.seeds, options.backend, &data)?, &data, store, options)
+}
+
+/// Runs `groups` of tasks at one position each, as [`run`] does.
+pub(crate) fn run_groups(groups: Vec<Vec<Task>>, data: &DataRoot, store: &Store, options: &RunOptions) -> Result<()> {
     let device = options.backend.device(options.device)?.autodiff();
     let threads = rayon::current_num_threads();
     options.reporter.detail(format!("{} on {}, {threads} threads", crate::PROGRAM, options.backend.name()));
-    let data = DataRoot::new(options.data_dir.clone())?;
     let mut failure = None;
-    for mut group in tasks(experiments, &options.seeds, options.backend, &data)? {
+    for mut group in groups {
         if !options.fresh {
             group.retain(|task| {
                 let done = store.result(&task.experiment, &task.row.id, task.seed, Some(&task.key)).is_some();
@@ -78,7 +83,7 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
             failure = failure.or(Some(refusal));
             continue;
         }
-        let outcome = Group { tasks: &group, position: &first.position, device: &device, data: &data, store, options };
+        let outcome = Group { tasks: &group, position: &first.position, device: &device, data, store, options };
         if let Err(error) = outcome.run() {
             let error = in_row(first, error);
             if error.ends_the_run() {
@@ -88,6 +93,16 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// Trains the position of `task`, unless it is there, and keeps it.
+pub(crate) fn train(task: &Task, data: &DataRoot, store: &Store, options: &RunOptions) -> Result<()> {
+    if !options.long {
+        check_patience(&task.row, options.backend)?;
+    }
+    let device = options.backend.device(options.device)?.autodiff();
+    let tasks = std::slice::from_ref(task);
+    Group { tasks, position: &task.position, device: &device, data, store, options }.train()
 }
 
 pub(crate) fn name(task: &Task) -> String {
@@ -122,6 +137,19 @@ impl Group<'_> {
         let (shape, classes) = (examples.shape().to_vec(), examples.classes());
         let task = GroupTask { group: self, examples: &examples, files: &files };
         self.position.model.with(&shape, classes, self.device, task)
+    }
+
+    fn train(&self) -> Result<()> {
+        let (examples, _) = self.load(Split::Train)?;
+        let task = PositionTask { group: self, examples: &examples };
+        self.position.model.with(examples.shape(), examples.classes(), self.device, task)
+    }
+
+    /// `model` at the position of the tasks, its report, and the seconds of training.
+    fn place<M: Classifier>(&self, model: M, examples: LabelledInputs) -> Result<(M, PositionReport, f64)> {
+        let RunOptions { reporter, keep_every, .. } = *self.options;
+        let positions = Positions { store: self.store, device: self.device, reporter, keep_every };
+        positions.place(model, self.position, &self.tasks[0].row, examples, self)
     }
 
     /// The examples of `split`, with the labels that the tasks have, and the files that they came from.
@@ -180,14 +208,9 @@ impl ModelTask for GroupTask<'_> {
     fn run<M: Classifier>(self, model: M) -> Result<()> {
         let group = self.group;
         let reporter = group.options.reporter;
-        let features = self.examples.shape().iter().product();
-        let examples = LabelledInputs::new(self.examples.inputs(), self.examples.labels(), features);
-        let positions =
-            Positions { store: group.store, device: group.device, reporter, keep_every: group.options.keep_every };
-        let (model, position, training) =
-            positions.place(model, group.position, &group.tasks[0].row, examples, group)?;
+        let (model, position, training) = group.place(model, labelled(self.examples))?;
         let seen = group.seen(self.examples)?;
-        let examples = LabelledInputs::new(seen.inputs(), seen.labels(), features);
+        let examples = labelled(&seen);
         let mut captured = Captured::new(&model, examples, group.tasks, group.device, reporter, group.options.memory)?;
         captured.timings.training = training;
         let mut failure = None;
@@ -205,6 +228,25 @@ impl ModelTask for GroupTask<'_> {
         }
         failure.map_or(Ok(()), Err)
     }
+}
+
+/// A training without rows.
+struct PositionTask<'a> {
+    group: &'a Group<'a>,
+    examples: &'a Examples,
+}
+
+impl ModelTask for PositionTask<'_> {
+    type Output = ();
+
+    fn run<M: Classifier>(self, model: M) -> Result<()> {
+        self.group.place(model, labelled(self.examples))?;
+        Ok(())
+    }
+}
+
+fn labelled(examples: &Examples) -> LabelledInputs<'_> {
+    LabelledInputs::new(examples.inputs(), examples.labels(), examples.shape().iter().product())
 }
 
 impl GroupTask<'_> {

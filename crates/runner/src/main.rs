@@ -26,10 +26,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// 1 for a report that is out of date, 2 for what failed.
+/// 1 for a report that is out of date or a run that is not whole, 2 for what failed.
 fn exit_status(error: &anyhow::Error) -> u8 {
     match error.downcast_ref() {
-        Some(gradspectra::Error::Stale { .. }) => 1,
+        Some(gradspectra::Error::Stale { .. } | gradspectra::Error::Incomplete { .. }) => 1,
         _ => 2,
     }
 }

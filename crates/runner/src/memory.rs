@@ -1,6 +1,9 @@
 //! The memory that rows take, before they take it.
 
+use gradspectra_models::Augmentation;
+
 use crate::backend::Backend;
+use crate::cost::multiply_adds;
 use crate::data::{DataRoot, DataSet, LabelCorruption};
 use crate::experiment::{Analysis, Axis, Experiment, Row, Vectors};
 use crate::minibatches::sized;
@@ -15,6 +18,11 @@ pub(crate) const LEAST_COLUMNS: usize = 64;
 /// What the program takes apart from arrays: code, buffers of threads.
 const BASE: u64 = 32 << 20;
 const F32: u64 = size_of::<f32>() as u64;
+
+/// The test examples of a data set at the most.
+const TEST_EXAMPLES: u64 = 10_437;
+/// The parameters, their gradients, and what an optimiser keeps.
+const PARAMETER_COPIES: u64 = 4;
 
 /// Numbers that a pass holds for its backward pass, an example, as measured: ResNet18 of width 64, and LeNet.
 const RESNET18_ACTIVATIONS: u64 = 2_000_000;
@@ -71,27 +79,37 @@ impl MemoryEstimate {
     }
 }
 
-/// The sizes that decide a row's memory.
-struct Sizes {
-    /// The training examples, and the numbers in one's input.
-    examples: u64,
-    features: u64,
+/// The sizes of data and network that decide what a row takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// The training examples.
+    pub examples: u64,
+    /// The numbers in an example's input.
+    pub features: u64,
     /// n.
-    parameters: u64,
+    pub parameters: u64,
     /// The numbers in an example's factors; 0 where there are none.
-    factors: u64,
+    pub factors: u64,
     /// The numbers that a pass holds, an example.
-    activations: u64,
+    pub activations: u64,
+    /// Multiply-adds of a pass forward, an example.
+    pub multiply_adds: u64,
 }
 
 impl Sizes {
-    fn of(row: &Row) -> Self {
-        let (examples, shape, classes): (u64, &[usize], usize) = match row.data_set {
+    /// The training examples of a data set, the shape of one's input, and the classes.
+    pub(crate) fn of_data_set(data_set: DataSet) -> (u64, &'static [usize], usize) {
+        match data_set {
             DataSet::Mnist => (60_000, &[1, 28, 28], 10),
             DataSet::Cifar10 => (50_000, &[3, 32, 32], 10),
             DataSet::Cifar100 => (50_000, &[3, 32, 32], 100),
             DataSet::Avila => (10_430, &[10], 12),
-        };
+        }
+    }
+
+    /// The sizes of `row`.
+    pub fn of(row: &Row) -> Self {
+        let (examples, shape, classes) = Self::of_data_set(row.data_set);
         let size = row.model.size(shape, classes);
         let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
         let activations = match row.model {
@@ -105,7 +123,13 @@ impl Sizes {
             parameters: size.parameters as u64,
             factors: size.factors.filter(|_| !along_run).unwrap_or(0) as u64,
             activations,
+            multiply_adds: multiply_adds(row.model, shape, classes),
         }
+    }
+
+    /// The bytes that `row` takes by itself where memory is free.
+    pub fn total(&self, row: &Row) -> u64 {
+        self.fixed(row, row.iterations * row.batch_size) + self.rows(row)
     }
 
     /// What is held for `row` whatever the budget, where rows draw `drawn` examples in all.
@@ -168,6 +192,27 @@ pub fn budget(asked: Option<u64>) -> u64 {
     asked.or_else(|| Some(available()? / 4 * 3)).unwrap_or(u64::MAX)
 }
 
+/// Bytes from a number with an optional unit, powers of 1000: `8GB`, `500MB`, `8000000000`.
+///
+/// # Errors
+///
+/// It is no positive number, or has another unit; what was expected.
+pub fn bytes(text: &str) -> std::result::Result<u64, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim();
+    let unit = match text[text.len() - text.trim_start_matches(number).len()..].trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 1.0,
+        "KB" | "K" => 1e3,
+        "MB" | "M" => 1e6,
+        "GB" | "G" => 1e9,
+        "TB" | "T" => 1e12,
+        unit => return Err(format!("the unit is {unit}; expected KB, MB, GB or TB")),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok((number * unit) as u64),
+        _ => Err("expected a positive number with a unit, such as 8GB".to_owned()),
+    }
+}
+
 fn available() -> Option<u64> {
     kilobytes("/proc/meminfo", "MemAvailable:")
 }
@@ -200,8 +245,13 @@ pub fn check_memory(
     data: &DataRoot,
     budget: u64,
 ) -> Result<()> {
-    for group in tasks(experiments, seeds, backend, data)? {
-        let needed = of_tasks(&group)?.least();
+    check_groups(&tasks(experiments, seeds, backend, data)?, budget)
+}
+
+/// Refuses `groups` of tasks that need more than `budget` bytes even with blocks as small as they are made.
+pub(crate) fn check_groups(groups: &[Vec<Task>], budget: u64) -> Result<()> {
+    for group in groups {
+        let needed = of_tasks(group)?.least();
         if needed > budget {
             let first = &group[0];
             return Err(Error::Setting {
@@ -217,6 +267,17 @@ pub fn check_memory(
         }
     }
     Ok(())
+}
+
+/// The bytes that the training of `row` takes, with its test examples.
+pub(crate) fn of_training(row: &Row) -> u64 {
+    let sizes = Sizes::of(row);
+    let training = row.training.as_ref();
+    let batch = training.map_or(0, |training| training.batch as u64);
+    let augmented = training.is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
+    let images = u64::from(augmented) * sizes.examples * sizes.features;
+    let inputs = (sizes.examples + TEST_EXAMPLES) * sizes.features;
+    BASE + images + F32 * (inputs + batch * sizes.activations + PARAMETER_COPIES * sizes.parameters)
 }
 
 pub(crate) fn of_tasks(group: &[Task]) -> Result<MemoryEstimate> {

@@ -3,17 +3,16 @@
 use std::fmt::Write;
 
 use crate::backend::Backend;
-use crate::data::{DataRoot, DataSet, LabelCorruption};
+use crate::cost::{Workload, training_seconds};
+use crate::data::{DataRoot, LabelCorruption};
 use crate::experiment::{Experiment, Row};
+use crate::graph::duration;
 use crate::memory::{MemoryEstimate, gigabytes, of_tasks};
 use crate::minibatches::sized;
-use crate::model::ModelSpec;
 use crate::store::Store;
 use crate::task::{Task, tasks};
 use crate::{Error, Result};
 
-/// Seconds that ResNet18 takes forward and backward an example on the CPU: 0.075 measured at B = 100 on two cores.
-const RESNET18_SECONDS: f64 = 0.075;
 /// Trainings on the CPU that take longer must be asked for.
 const LONGEST_TRAINING: f64 = 6.0 * 3600.0;
 
@@ -23,20 +22,18 @@ const LONGEST_TRAINING: f64 = 6.0 * 3600.0;
 ///
 /// The row trains ResNet18 for longer than that; with the estimate and the ways out.
 pub(crate) fn check_patience(row: &Row, backend: Backend) -> Result<()> {
-    let (Some(training), ModelSpec::ResNet18 { width }, Backend::Flex) = (&row.training, row.model, backend) else {
-        return Ok(());
-    };
-    let examples = if row.data_set == DataSet::Mnist { 60_000.0 } else { 50_000.0 };
-    let seconds = RESNET18_SECONDS * (width as f64 / 64.0).powi(2) * examples * training.epochs as f64;
+    let (Some(training), Backend::Flex) = (&row.training, backend) else { return Ok(()) };
+    let seconds = training_seconds(training, row.model, row.data_set);
     if seconds <= LONGEST_TRAINING {
         return Ok(());
     }
     Err(Error::Unfit {
         reason: format!(
-            "training ResNet18 for {} epochs takes about {:.1} days on this CPU; use --backend cuda, shorten it with \
-             --epochs, or go on with --long",
+            "training {} for {} epochs takes about {} on this CPU; use --backend cuda, shorten it with --epochs, or go \
+             on with --long",
+            row.model,
             training.epochs,
-            seconds / 86_400.0
+            duration(seconds)
         ),
     })
 }
@@ -67,8 +64,11 @@ pub fn plan(
             let state = if done { "done" } else { "to do" };
             let (batch, iterations) = (row.batch_size, row.iterations);
             let name = format!("{} {}", task.experiment, row.id);
-            let seed = task.seed;
-            let _ = writeln!(text, "  {name:<34} seed {seed:<3} B {batch:<5} T {iterations:<5} {memory:>8}  {state}");
+            let (seed, time) = (task.seed, duration(Workload::of(row).seconds()));
+            let _ = writeln!(
+                text,
+                "  {name:<34} seed {seed:<3} B {batch:<5} T {iterations:<5} {time:>8} {memory:>8}  {state}"
+            );
         }
     }
     Ok(text)
@@ -78,7 +78,10 @@ fn position(task: &Task) -> String {
     let row = &task.row;
     let place = match (&row.weights, &row.training) {
         (Some(weights), _) => format!("weights of {}", weights.display()),
-        (None, Some(training)) => format!("trained for {} epochs", training.epochs),
+        (None, Some(training)) => {
+            let time = duration(training_seconds(training, row.model, row.data_set));
+            format!("trained for {} epochs ({time})", training.epochs)
+        }
         (None, None) => "random parameters".to_owned(),
     };
     let labels = match row.labels {

@@ -1,6 +1,7 @@
 //! The parameters at which gradients are taken: drawn, trained or loaded.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
@@ -81,7 +82,7 @@ impl PositionSpec {
 /// A trained position in the store: its weights' file beside this, its report within.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct StoredPosition {
+pub(crate) struct StoredPosition {
     key: String,
     weights_sha256: String,
     report: PositionReport,
@@ -139,7 +140,7 @@ impl Positions<'_> {
             return Ok((model, PositionReport::default(), 0.0));
         };
         let key = spec.key();
-        if let Some(report) = self.stored(&key) {
+        if let Some(report) = stored(self.store, &key) {
             let weights = self.store.position(&key).with_extension("safetensors");
             self.reporter.detail(format!("trained already: {}", weights.display()));
             return Ok((load_checkpoint(model, &weights)?, report, 0.0));
@@ -158,7 +159,7 @@ impl Positions<'_> {
         let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
         report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner()));
         self.keep(&key, &model, &report)?;
-        Ok((model, self.stored(&key).unwrap_or(report), seconds))
+        Ok((model, stored(self.store, &key).unwrap_or(report), seconds))
     }
 
     /// Goes on with a training and gives the trained model, its report and the seconds that took; `watch` sees it after
@@ -217,14 +218,6 @@ impl Positions<'_> {
         }
     }
 
-    /// A trained position's report, read back: JSON's reader may change a last digit, and runs that find it take the same.
-    fn stored(&self, key: &str) -> Option<PositionReport> {
-        let file = self.store.position(key);
-        let stored: StoredPosition = read_json(&file.with_extension("json"))?;
-        let weights = files::sha256_of_file(&file.with_extension("safetensors")).ok()?;
-        (stored.key == key && stored.weights_sha256 == weights).then_some(stored.report)
-    }
-
     fn keep<M: Classifier>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
         let file = self.store.position(key);
         let weights = file.with_extension("safetensors");
@@ -268,4 +261,19 @@ impl Positions<'_> {
         self.store.forget_begun(key, Some(begun.epochs.len()));
         Ok(())
     }
+}
+
+/// The report of the trained position `key`, if it is there and whole.
+///
+/// It is read back after a training too: JSON's reader may change a last digit, and runs that find it take the same.
+pub(crate) fn stored(store: &Store, key: &str) -> Option<PositionReport> {
+    let stored = stored_as(&store.position(key).with_extension("json"))?;
+    (stored.key == key).then_some(stored.report)
+}
+
+/// The trained position whose report is `file`, if it is there and whole.
+pub(crate) fn stored_as(file: &Path) -> Option<StoredPosition> {
+    let stored: StoredPosition = read_json(file)?;
+    let weights = files::sha256_of_file(&file.with_extension("safetensors")).ok()?;
+    (stored.weights_sha256 == weights).then_some(stored)
 }

@@ -1,5 +1,6 @@
 //! The output folder: results of rows, trained positions, tables.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,22 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::result::{Finding, RowResult, Timings};
 
-/// An output folder; while it is [`locked`](Store::lock), no other process writes to it.
+/// An output folder; while it is [`locked`](Store::lock), no other process writes to it, and while it is
+/// [`shared`](Store::share), only processes that do other tasks.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    lock: Option<File>,
+    locks: Vec<File>,
+}
+
+/// The folder of trained positions.
+pub(crate) const POSITIONS: &str = "positions";
+/// The folder of the locks of tasks.
+const TASK_LOCKS: &str = ".tasks";
+
+/// The part of a position's key that names its files.
+pub(crate) fn short_key(key: &str) -> &str {
+    &key[..16]
 }
 
 impl Store {
@@ -25,7 +37,12 @@ impl Store {
     /// It cannot be made.
     pub fn open(root: &Path) -> Result<Self> {
         fs::create_dir_all(root).map_err(|source| Error::io(root, "make the folder", source))?;
-        Ok(Self { root: root.to_owned(), lock: None })
+        Ok(Self::at(root))
+    }
+
+    /// The folder `root`, there or not, to be read.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned(), locks: Vec::new() }
     }
 
     /// Takes the folder for this process, until it ends, and clears what a killed one left unfinished.
@@ -34,22 +51,38 @@ impl Store {
     ///
     /// Another process has it, or it cannot be written to.
     pub fn lock(&mut self) -> Result<()> {
-        let path = self.root.join(".lock");
+        self.hold(&self.root.join(".lock"), File::try_lock)?;
+        clear_unfinished(&self.root, 2);
+        let _ = fs::remove_dir_all(self.root.join(TASK_LOCKS));
+        Ok(())
+    }
+
+    /// Takes the tasks `ids` for this process, until it ends, beside others that have taken other tasks.
+    ///
+    /// # Errors
+    ///
+    /// Another process has the folder or one of the tasks, or the folder cannot be written to.
+    pub fn share(&mut self, ids: &[String]) -> Result<()> {
+        let folder = self.root.join(TASK_LOCKS);
+        self.hold(&self.root.join(".lock"), File::try_lock_shared)?;
+        fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
+        ids.iter().try_for_each(|id| self.hold(&folder.join(id.replace('/', ",")), File::try_lock))
+    }
+
+    fn hold(&mut self, path: &Path, lock: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<()> {
         let error = |source| Error::io(&self.root, "write to the folder", source);
-        let mut file =
-            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(error)?;
-        match file.try_lock() {
+        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(error)?;
+        match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+                let holder = fs::read_to_string(path).unwrap_or_default().trim().to_owned();
                 return Err(Error::Held { path: self.root.clone(), holder });
             }
             Err(TryLockError::Error(source)) => return Err(error(source)),
         }
         let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         written.map_err(|source| Error::write(&path, source))?;
-        self.lock = Some(file);
-        clear_unfinished(&self.root, 2);
+        self.locks.push(file);
         Ok(())
     }
 
@@ -65,7 +98,7 @@ impl Store {
 
     /// The file of a trained position without its ending.
     pub(crate) fn position(&self, key: &str) -> PathBuf {
-        self.root.join("positions").join(&key[..16])
+        self.root.join(POSITIONS).join(short_key(key))
     }
 
     /// The files of a training after `epochs` epochs: its parameters, and what its optimiser remembers.
@@ -146,4 +179,30 @@ fn clear_unfinished(folder: &Path, depth: usize) {
 /// The value in a JSON file, if the file is there and whole.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// The names of the folders in `folder`.
+pub(crate) fn folders(folder: &Path) -> Result<BTreeSet<String>> {
+    names(folder, |entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+}
+
+/// The seeds of the results in the folder of a row.
+pub(crate) fn seeds(folder: &Path) -> Result<Vec<u64>> {
+    let seed = |name: &String| name.strip_prefix("seed-")?.strip_suffix(".json")?.parse().ok();
+    Ok(names(folder, |_| true)?.iter().filter_map(seed).collect())
+}
+
+/// The names in `folder` that are wanted and are text.
+pub(crate) fn names(folder: &Path, wanted: impl Fn(&fs::DirEntry) -> bool) -> Result<BTreeSet<String>> {
+    let error = |source| Error::io(folder, "read the folder", source);
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder).map_err(error)? {
+        let entry = entry.map_err(error)?;
+        if wanted(&entry)
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.insert(name);
+        }
+    }
+    Ok(names)
 }

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::experiment::{Experiment, Row};
 use crate::files;
 use crate::position::PositionSpec;
+use crate::store::{POSITIONS, short_key};
 
 /// One row at one seed.
 #[derive(Debug, Clone)]
@@ -39,6 +40,17 @@ impl Task {
         let identity = Identity { row: &bare, position: &position, minibatches_sha256 };
         let key = files::sha256(&serde_json::to_vec(&identity).expect("a specification is plain data"));
         Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position })
+    }
+
+    /// The path of its result in the folder of results, without an ending.
+    pub(crate) fn id(&self) -> String {
+        format!("{}/{}/seed-{}", self.experiment, self.row.id, self.seed)
+    }
+
+    /// The path of its trained position, where it has one that is not loaded, without an ending.
+    pub(crate) fn training_id(&self) -> Option<String> {
+        let trained = self.position.training.is_some() && self.row.weights.is_none();
+        trained.then(|| format!("{POSITIONS}/{}", short_key(&self.position.key())))
     }
 
     /// The seed with the row's offset.

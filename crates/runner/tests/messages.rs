@@ -93,7 +93,21 @@ fn every_command_has_a_manual_page_with_its_examples() {
     for part in [".TH gradspectra", ".SH SYNOPSIS", "gradspectra\\-reproduce(1)", "Table 5 in small"] {
         assert!(first.contains(part), "{part} in {first}");
     }
-    for command in ["reproduce", "run", "track", "plan", "list", "analyze", "fit", "report", "completions", "man"] {
+    for command in [
+        "reproduce",
+        "run",
+        "track",
+        "plan",
+        "tasks",
+        "merge",
+        "submit",
+        "list",
+        "analyze",
+        "fit",
+        "report",
+        "completions",
+        "man",
+    ] {
         let text = page(&format!("gradspectra-{command}.1"));
         assert!(text.contains(".SH NAME") && text.contains(".SH OPTIONS"), "{text}");
         let help = common::succeed(folder.path(), &[command, "--help"]);

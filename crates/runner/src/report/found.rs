@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::{RowFound, Section};
 use crate::catalogue;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::store::{Store, read_json};
+use crate::store::{Store, folders, read_json, seeds};
 use crate::table::Table;
 
 /// The experiments that have results: the paper's in their order, then the user's by name.
@@ -76,28 +76,4 @@ fn ordered(rows: BTreeSet<String>, folder: &Path) -> Vec<String> {
     let mut rows: Vec<_> = rows.into_iter().collect();
     rows.sort_by_key(|row| listed.iter().position(|id| id == row).unwrap_or(listed.len()));
     rows
-}
-
-fn folders(folder: &Path) -> Result<BTreeSet<String>> {
-    names(folder, |entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-}
-
-fn seeds(folder: &Path) -> Result<Vec<u64>> {
-    let names = names(folder, |_| true)?;
-    let seed = |name: &String| name.strip_prefix("seed-")?.strip_suffix(".json")?.parse().ok();
-    Ok(names.iter().filter_map(seed).collect())
-}
-
-fn names(folder: &Path, wanted: impl Fn(&std::fs::DirEntry) -> bool) -> Result<BTreeSet<String>> {
-    let error = |source| Error::io(folder, "read the folder", source);
-    let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).map_err(error)? {
-        let entry = entry.map_err(error)?;
-        if wanted(&entry)
-            && let Ok(name) = entry.file_name().into_string()
-        {
-            names.insert(name);
-        }
-    }
-    Ok(names)
 }
