@@ -3,19 +3,20 @@
 //! The fuzz targets call these, and `crates/runner/tests/seeds.rs` calls them with the files in `seeds/`.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use gradspectra::data::{DataRoot, DataSet, LoadOptions, Split, load, load_images};
 use gradspectra::models::{BatchNormPlacement, FcnConfig, load_checkpoint};
 use gradspectra::{AnalyzeOptions, Experiment, Orientation, Reporter, RowResult, Verbosity, analyze, read_values};
 
-/// A folder in memory where there is one.
-static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    folder.expect("a temporary folder")
-});
+thread_local! {
+    /// A folder of the thread's own, in memory where that is one.
+    static FOLDER: tempfile::TempDir = {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        folder.expect("a temporary folder")
+    };
+}
 
 /// MNIST's two files, IDX, plain or gzipped: two bytes with the length of the first, the first, the second.
 pub fn idx(bytes: &[u8]) {
@@ -103,7 +104,7 @@ fn weights(bytes: &[u8], name: &str) {
 }
 
 fn folder(name: &str) -> PathBuf {
-    let folder = FOLDER.path().join(name);
+    let folder = FOLDER.with(|folder| folder.path().join(name));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
     folder
 }

@@ -30,6 +30,9 @@ enum Task {
     /// Runs an experiment file of your own
     #[command(disable_help_flag = true)]
     Run(Forwarded),
+    /// Trains the positions that rows need
+    #[command(disable_help_flag = true)]
+    Pretrain(Forwarded),
     /// Shows what a run would do, with memory, without doing it
     #[command(disable_help_flag = true)]
     Plan(Forwarded),
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Task::Lint(backends) => lint(&backends.features()).map(|()| ExitCode::SUCCESS),
         Task::Reproduce(forwarded) => gradspectra("reproduce", &forwarded.arguments),
         Task::Run(forwarded) => gradspectra("run", &forwarded.arguments),
+        Task::Pretrain(forwarded) => gradspectra("pretrain", &forwarded.arguments),
         Task::Plan(forwarded) => gradspectra("plan", &forwarded.arguments),
         Task::Tasks(forwarded) => gradspectra("tasks", &forwarded.arguments),
         Task::Merge(forwarded) => gradspectra("merge", &forwarded.arguments),

@@ -41,6 +41,11 @@ Examples:
   gradspectra run my.toml                             every row, into results/my
   gradspectra run my.toml --rows mine --seed 7 --out elsewhere -v";
 
+const PRETRAIN_EXAMPLES: &str = "\
+Examples:
+  gradspectra pretrain --table 5 --rows pretrain-b1   SafeTensors with PyTorch's names
+  gradspectra pretrain --table 3 --epochs 30 --backend cuda";
+
 const TRACK_EXAMPLES: &str = "\
 Examples:
   gradspectra track experiments/table-5.toml --rows pretrain-b1 --quick --every 100
@@ -107,6 +112,17 @@ pub enum Command {
         /// How the captures are printed
         #[arg(long, value_enum, default_value_t)]
         format: TrackFormat,
+        #[command(flatten)]
+        run: Run,
+    },
+    /// Trains the positions that rows need, and prints where their weights lie
+    #[command(after_help = PRETRAIN_EXAMPLES)]
+    Pretrain {
+        #[command(flatten)]
+        selection: Selection,
+        /// An experiment file of your own
+        #[arg(value_name = "FILE", conflicts_with_all = ["table", "figure", "all"])]
+        file: Option<PathBuf>,
         #[command(flatten)]
         run: Run,
     },

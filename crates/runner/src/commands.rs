@@ -27,6 +27,9 @@ pub fn execute(command: Command) -> anyhow::Result<()> {
         Command::Tasks(tasks) => distributed::list(&tasks),
         Command::Merge(merge) => distributed::join(&merge),
         Command::Submit(submit) => distributed::send(&submit),
+        Command::Pretrain { selection, file, run } => {
+            distributed::pretrain(&distributed::experiments(&selection, file.as_deref())?, &run)
+        }
         Command::Plan { selection, file, run } => {
             let experiments = shortened(distributed::experiments(&selection, file.as_deref())?, &run)?;
             let out = out(&run);

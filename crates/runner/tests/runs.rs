@@ -250,6 +250,23 @@ fn a_killed_training_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_pretrained_position_is_that_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let pretrain = || common::succeed(folder.path(), &["pretrain", "small.toml", "--rows", "trained,other-labels"]);
+    let printed = String::from_utf8(pretrain().stdout).unwrap();
+    let weights = folder.path().join(printed.trim());
+    let trained = std::fs::read(&weights).expect("one line: both rows have one position");
+    assert!(!run(folder.path(), &["--rows", "trained"]).contains("training"), "the run takes the position");
+    assert_eq!(pretrain().stdout, printed.into_bytes());
+    run(folder.path(), &["--rows", "trained", "--out", "alone"]);
+    let name = weights.strip_prefix(folder.path().join("results")).unwrap();
+    assert!(trained == std::fs::read(folder.path().join("alone").join(name)).unwrap());
+    let output = common::program(folder.path()).args(["pretrain", "small.toml", "--rows", "random"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn damaged_results_are_made_again() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());

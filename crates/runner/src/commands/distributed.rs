@@ -45,6 +45,21 @@ pub(super) fn part(experiments: Vec<Experiment>, ids: &[String], run: &Run) -> a
     Ok(run_tasks(&shortened(experiments, run)?, ids, &store, &options(run))?)
 }
 
+/// Trains the positions of a run.
+pub(super) fn pretrain(experiments: &[Experiment], run: &Run) -> anyhow::Result<()> {
+    let graph = graph(experiments, run, u64::MAX)?;
+    let trainings: Vec<_> = graph.tasks.iter().filter(|task| task.kind == TaskKind::Training).collect();
+    if trainings.is_empty() {
+        bail!("no row trains; name rows that do with --rows");
+    }
+    let missing: Vec<String> = trainings.iter().filter(|task| !task.done).map(|task| task.id.clone()).collect();
+    if !missing.is_empty() {
+        part(experiments.to_vec(), &missing, run)?;
+    }
+    let weights = trainings.iter().map(|task| out(run).join(&task.id).with_extension("safetensors"));
+    print(&weights.map(|file| format!("{}\n", file.display())).collect::<String>())
+}
+
 /// Joins folders into that of the run, writes tables and report, and says what is missing.
 pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
     let Merge { folders, selection, experiment, format, run } = merge;
