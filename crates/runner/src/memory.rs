@@ -21,8 +21,10 @@ const F32: u64 = size_of::<f32>() as u64;
 
 /// The test examples of a data set at the most.
 const TEST_EXAMPLES: u64 = 10_437;
-/// The parameters, their gradients, and what an optimiser keeps.
-const PARAMETER_COPIES: u64 = 4;
+/// The parameters, their gradients, what an optimiser keeps, and what is saved of them.
+const PARAMETER_COPIES: u64 = 6;
+/// What a training holds beside, of buffers.
+const TRAINING_BUFFERS: u64 = 32 << 20;
 
 /// Numbers that a pass holds for its backward pass, an example, as measured: ResNet18 of width 64, and LeNet.
 const RESNET18_ACTIVATIONS: u64 = 2_000_000;
@@ -277,7 +279,7 @@ pub(crate) fn of_training(row: &Row) -> u64 {
     let augmented = training.is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
     let images = u64::from(augmented) * sizes.examples * sizes.features;
     let inputs = (sizes.examples + TEST_EXAMPLES) * sizes.features;
-    BASE + images + F32 * (inputs + batch * sizes.activations + PARAMETER_COPIES * sizes.parameters)
+    BASE + TRAINING_BUFFERS + images + F32 * (inputs + batch * sizes.activations + PARAMETER_COPIES * sizes.parameters)
 }
 
 pub(crate) fn of_tasks(group: &[Task]) -> Result<MemoryEstimate> {

@@ -138,8 +138,9 @@ fn dependency(ids: impl Iterator<Item = String>) -> String {
 ///
 /// # Errors
 ///
-/// The scripts cannot be written, or Slurm refuses one.
+/// Slurm is not there, the scripts cannot be written, or Slurm refuses one; those before it are submitted then.
 pub fn submit(submission: &Submission) -> Result<Vec<(&'static str, String)>> {
+    answer("sbatch", Command::new("sbatch").arg("--version"))?;
     let mut submitted: Vec<(&'static str, String)> = Vec::new();
     for job in &submission.jobs {
         let file = submission.file(job);

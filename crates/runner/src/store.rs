@@ -81,7 +81,7 @@ impl Store {
             Err(TryLockError::Error(source)) => return Err(error(source)),
         }
         let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        written.map_err(|source| Error::write(&path, source))?;
+        written.map_err(|source| Error::write(path, source))?;
         self.locks.push(file);
         Ok(())
     }

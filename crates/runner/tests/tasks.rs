@@ -221,3 +221,14 @@ fn scripts_for_slurm_do_what_is_missing() {
     let refused = refusal(folder.path(), &[&["submit", "parts.toml"], &options[..]].concat(), 2);
     assert!(refused.contains("cluster.toml: unknown field `queue`") && refused.contains("partition"), "{refused}");
 }
+
+#[test]
+fn without_slurm_nothing_is_submitted() {
+    let folder = folder();
+    let mut submit = common::program(folder.path());
+    let output = submit.args(["submit", "parts.toml"]).env("PATH", folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("sbatch: cannot be started") && errors.contains("--dry-run"), "{errors}");
+    assert!(!folder.path().join("results").exists());
+}

@@ -172,6 +172,8 @@ impl Run {
         words.extend(self.quick.then(|| "--quick".to_owned()));
         words.extend(self.epochs.iter().flat_map(|epochs| ["--epochs".to_owned(), epochs.to_string()]));
         words.extend(["--backend".to_owned(), self.backend.name().to_owned(), "--out".to_owned(), absolute(out)?]);
+        words.extend(self.device.iter().flat_map(|device| ["--device".to_owned(), device.to_string()]));
+        words.extend(["--keep-every".to_owned(), self.keep_every.to_string()]);
         if let Some(folder) = &self.data_dir {
             words.extend(["--data-dir".to_owned(), absolute(folder)?]);
         }

@@ -105,7 +105,7 @@ pub(super) fn send(submit: &Submit) -> anyhow::Result<()> {
     graph.tasks.iter_mut().for_each(|task| task.done &= !(run.fresh && task.kind == TaskKind::Row));
 
     let folder = PathBuf::from(absolute(&out(run))?);
-    let store = if cluster.dry_run { Store::at(&folder) } else { Store::open(&folder)? };
+    let store = Store::at(&folder);
     let [mut task, merge] = command_lines(selection, file, run, &folder)?;
     let most = graph.tasks.iter().map(|task| task.memory).max().unwrap_or(0);
     task.extend(["--memory", &most.to_string(), "--threads", &asked.cpus().to_string(), "--task"].map(str::to_owned));
