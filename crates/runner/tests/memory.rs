@@ -111,3 +111,59 @@ fn the_estimate_is_near_the_peak() {
         assert!((0.75..=1.0).contains(&(peak / estimate)), "{}: estimate {estimate}, peak {peak}", row.id);
     }
 }
+
+/// A small row of each kind, again and again by one process.
+const SOAK: &str = "
+title = 'soak'
+caption = 'Small rows.'
+
+[defaults]
+data-set = 'avila'
+model = { kind = 'fcn', width = 12, batch-norm = 'none' }
+iterations = 80
+batch-size = 3
+analysis = { kind = 'spectrum', matrix = 'covariance', top = 40 }
+
+[[row]]
+id = 'spectrum'
+
+[[row]]
+id = 'entries'
+model = { batch-norm = 'before-linear' }
+analysis = { kind = 'entries', along = 'iteration', top = 40 }
+";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_does_not_grow_over_many_rows() {
+    const SEEDS: u64 = 80;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("soak.toml"), SOAK).unwrap();
+    let arguments = ["run", "soak.toml", "--quiet", "--seeds", &SEEDS.to_string()];
+    let mut child = common::program(folder.path()).args(arguments).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let handles = std::path::PathBuf::from(format!("/proc/{}/fd", child.id()));
+    let mut open = Vec::new();
+    while child.try_wait().unwrap().is_none() {
+        open.extend(std::fs::read_dir(&handles).ok().map(Iterator::count));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(child.wait().unwrap().success());
+    let early = open[..open.len() / 2].iter().max().unwrap();
+    assert!(open[open.len() / 2..].iter().all(|count| *count <= early + 1), "file handles: {open:?}");
+    for row in ["spectrum", "entries"] {
+        let peak = |seed: u64| {
+            let file = folder.path().join(format!("results/soak/{row}/seed-{seed}.timings.json"));
+            let timings: Timings = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+            timings.peak_memory.unwrap() as f64
+        };
+        let mean = |seeds: std::ops::RangeInclusive<u64>| seeds.map(peak).sum::<f64>() / 20.0;
+        let (early, late) = (mean(21..=40), mean(SEEDS - 19..=SEEDS));
+        eprintln!(
+            "{row}: {:.1} MB at first, {:.1} MB at last, {:?} handles",
+            early / 1e6,
+            late / 1e6,
+            open.iter().max()
+        );
+        assert!(late < 1.05 * early, "{row}: {early} bytes, then {late}");
+    }
+}
