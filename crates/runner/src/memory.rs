@@ -16,7 +16,7 @@ pub(crate) const LEAST_ROWS: usize = 8192;
 /// Columns of G that are captured at once at the least.
 pub(crate) const LEAST_COLUMNS: usize = 64;
 /// What the program takes apart from arrays: code, buffers of threads.
-const BASE: u64 = 32 << 20;
+const BASE: u64 = 48 << 20;
 const F32: u64 = size_of::<f32>() as u64;
 
 /// The test examples of a data set at the most.
@@ -24,7 +24,7 @@ const TEST_EXAMPLES: u64 = 10_437;
 /// The parameters, their gradients, what an optimiser keeps, and what is saved of them.
 const PARAMETER_COPIES: u64 = 6;
 /// What a training holds beside, of buffers.
-const TRAINING_BUFFERS: u64 = 32 << 20;
+const TRAINING_BUFFERS: u64 = 16 << 20;
 
 /// Numbers that a pass holds for its backward pass, an example, as measured: ResNet18 of width 64, and LeNet.
 const RESNET18_ACTIVATIONS: u64 = 2_000_000;

@@ -205,7 +205,7 @@ fn scripts_for_slurm_do_what_is_missing() {
         "  parts/random/seed-1\n  parts/random/seed-2\n)\n",
         "### sbatch --parsable --dependency=afterany:TRAININGS '",
         "### sbatch --parsable --dependency=afterany:TRAININGS:ROWS:TRAINED-ROWS '",
-        r"it'\''s here' --memory ",
+        r"it'\''s here' --keep-every ",
         " --task \"${tasks[SLURM_ARRAY_TASK_ID - 1]}\"\n",
         " merge --experiment ",
     ] {
