@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_models::{Classifier, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, runs_on_cpu};
+use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, runs_on_cpu};
 
 use crate::gram::{GramBuilder, update_lower};
 use crate::products::Products;
@@ -14,9 +14,9 @@ use layer::{Layer, Rows, Values};
 
 /// Examples that run through the model at once on the CPU, and on a GPU at most.
 const CHUNK: usize = 500;
-const GPU_CHUNK: usize = 1024;
-/// Gradients of examples that a GPU holds at once, in numbers: 1 GiB.
-const GPU_NUMBERS: usize = 1 << 28;
+const GPU_CHUNK: usize = 4096;
+/// The share of a GPU's memory that the gradients of a chunk's examples would take.
+const GPU_SHARE: u64 = 16;
 
 /// The gradients of single examples at a fixed position, as the factors that they are products of.
 #[derive(Debug)]
@@ -195,7 +195,10 @@ impl ExampleFactors {
 fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {
     match runs_on_cpu(device) {
         true => CHUNK,
-        false => (GPU_NUMBERS / layout.parameters().max(1)).clamp(1, GPU_CHUNK),
+        false => {
+            let example = (layout.parameters().max(1) * size_of::<f32>()) as u64;
+            (GpuMemory::of(device).total / GPU_SHARE / example).clamp(1, GPU_CHUNK as u64) as usize
+        }
     }
 }
 

@@ -2,12 +2,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::traits::RealField;
 use faer::{Accum, Mat, MatRef, Par};
-use gradspectra_models::{product, runs_on_cpu};
+use gradspectra_models::{GpuMemory, product, runs_on_cpu};
 
 /// Columns that meet in one product on a GPU, at most.
 const STRIP: usize = 2048;
-/// Numbers in one buffer of a GPU, at most: 64 MiB, which every driver grants.
-const BUFFER: usize = 1 << 24;
+/// Buffers of a GPU that hold strips of columns between products, at most.
+const STRIPS: usize = 8;
 
 /// What forms the products of columns: the CPU or a GPU.
 #[derive(Debug, Clone, Default)]
@@ -50,19 +50,22 @@ fn on_cpu<T: RealField>(product: &mut Mat<T>, accum: Accum, columns: MatRef<T>) 
     );
 }
 
-/// Strips of columns are uploaded once; every pair of them is one launch and one read.
+/// Every pair of strips of columns is one launch and one read; the first [`STRIPS`] are uploaded once.
 fn on_gpu(gram: &mut Mat<f32>, columns: MatRef<f32>, device: &Device) {
-    let width = (BUFFER / columns.nrows().max(1)).clamp(1, STRIP);
+    let width = (GpuMemory::of(device).buffer_numbers() / columns.nrows().max(1)).clamp(1, STRIP);
     let starts: Vec<usize> = (0..columns.ncols()).step_by(width).collect();
-    let strips: Vec<_> = starts.iter().map(|&start| strip(columns, start, width, device)).collect();
-    for (i, below) in strips.iter().enumerate() {
-        for (j, above) in strips[..=i].iter().enumerate() {
-            let tile = product(above.clone(), below.clone().transpose());
+    let upload = |start: &usize| strip(columns, *start, width, device);
+    let held: Vec<_> = starts.iter().take(STRIPS).map(upload).collect();
+    let strip_at = |index: usize| held.get(index).cloned().unwrap_or_else(|| upload(&starts[index]));
+    for (i, &row) in starts.iter().enumerate() {
+        let below = strip_at(i);
+        for (j, &column) in starts[..=i].iter().enumerate() {
+            let above = if i == j { below.clone() } else { strip_at(j) };
+            let tile = product(above, below.clone().transpose());
             let [_, height] = tile.dims();
             let tile = tile.into_data().try_to_vec::<f32>().expect("a product of f32");
-            for (column, values) in tile.chunks_exact(height).enumerate() {
-                let column = gram.col_as_slice_mut(starts[j] + column);
-                column[starts[i]..starts[i] + height].copy_from_slice(values);
+            for (offset, values) in tile.chunks_exact(height).enumerate() {
+                gram.col_as_slice_mut(column + offset)[row..row + height].copy_from_slice(values);
             }
         }
     }

@@ -6,6 +6,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Slice, Tensor, s};
 
+use crate::device::GpuMemory;
 use crate::extension::{CpuGradients, CpuKernels, on_cpu};
 use crate::kernels::Geometry;
 use crate::product::product;
@@ -13,8 +14,6 @@ use crate::trace::{Factors, TracedLayer};
 
 /// Kernels of more entries go to Burn's own convolution: ours keep a chunk's weight gradient in cache.
 const MOST_WEIGHTS: usize = 1 << 16;
-/// Numbers in the patches that are unfolded at once: 64 MiB, which every driver grants a buffer.
-const MOST_PATCHES: usize = 1 << 24;
 
 impl TracedLayer<4, 4> for Conv2d {
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
@@ -41,7 +40,7 @@ impl TracedLayer<4, 4> for Conv2d {
         let delta = delta.reshape([examples, out, height * width]);
         let [_, channels, ..] = input.dims();
         let patch = channels * self.kernel_size[0] * self.kernel_size[1] * height * width;
-        let at_once = (MOST_PATCHES / patch).clamp(1, examples);
+        let at_once = (GpuMemory::of(&delta.device()).buffer_numbers() / patch).clamp(1, examples);
         let products = (0..examples).step_by(at_once).map(|start| {
             let part = start..examples.min(start + at_once);
             let patches = unfold(self, input.clone().slice_dim(0, part.clone()), [height, width]);

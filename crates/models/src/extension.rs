@@ -6,15 +6,11 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, DType, DispatchDevice, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{Bytes, Device, Shape, Tensor};
+use burn::backend::{Autodiff, Backend, DType, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{Bytes, Shape, Tensor};
 
+use crate::device::runs_on_cpu;
 use crate::kernels::{self, Geometry};
-
-/// Whether `device`, with or without autodiff, is the CPU.
-pub fn runs_on_cpu(device: &Device) -> bool {
-    matches!(device.clone().without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
-}
 
 /// Whether the operations take this tensor.
 pub(crate) fn on_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {

@@ -16,6 +16,7 @@
 mod checkpoint;
 mod classifier;
 mod convolution;
+mod device;
 mod extension;
 mod fcn;
 mod initialisation;
@@ -30,7 +31,7 @@ mod training_state;
 
 pub use checkpoint::{CheckpointError, checkpoint_bytes, load_checkpoint, save_checkpoint};
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
-pub use extension::runs_on_cpu;
+pub use device::{GpuMemory, runs_on_cpu};
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};
 pub use initialisation::Initialisation;
 pub use lenet::{LeNet, LeNetConfig};
