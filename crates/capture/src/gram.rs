@@ -26,8 +26,8 @@ impl Gram {
 
     /// The Gram matrix whose spectrum, divided by T, is that of the covariance (1/T) Σ (g_t − ḡ)(g_t − ḡ)ᵀ; only its
     /// lower triangle is set.
-    pub fn covariance(&self) -> Mat<f64> {
-        self.centred.clone()
+    pub fn covariance(&self) -> &Mat<f64> {
+        &self.centred
     }
 
     /// The Gram matrix whose spectrum, divided by T, is that of the second moment (1/T) Σ g_t g_tᵀ; only its lower

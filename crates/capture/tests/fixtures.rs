@@ -70,10 +70,10 @@ impl<M: Classifier> Case<M> {
     fn assert_agrees(&self, gram: &Gram, norm: f64) {
         let norms = npy::<f64>(&self.folder.join("gradient-norms.npy"));
         assert_relative("gradient norm", &gram.norms(), &norms, norm);
-        for (kind, matrix) in [("covariance", gram.covariance()), ("second-moment", gram.second_moment())] {
+        for (kind, matrix) in [("covariance", gram.covariance()), ("second-moment", &gram.second_moment())] {
             let expected = &self.case[kind];
             let k = self.case["K"].as_u64().unwrap() as usize;
-            let spectrum = Spectrum::of_gram(&matrix).unwrap();
+            let spectrum = Spectrum::of_gram(matrix).unwrap();
             let eigenvalues = npy::<f64>(&self.folder.join(format!("eigenvalues-{kind}.npy")));
             assert_relative(kind, &spectrum.eigenvalues()[..k], &eigenvalues[..k], SPECTRUM);
             let fit = PowerLawFit::top(spectrum.eigenvalues(), k).unwrap();
@@ -171,9 +171,9 @@ fn assert_f32_suffices(gradients: &faer::Mat<f32>, k: usize) {
     double.add_f64(faer::Mat::from_fn(parameters, iterations, |row, t| f64::from(gradients[(row, t)])));
     let (single, double) = (single.finish(), double.finish());
     for (single, double) in
-        [(single.covariance(), double.covariance()), (single.second_moment(), double.second_moment())]
+        [(single.covariance(), double.covariance()), (&single.second_moment(), &double.second_moment())]
     {
-        let (single, double) = (Spectrum::of_gram(&single).unwrap(), Spectrum::of_gram(&double).unwrap());
+        let (single, double) = (Spectrum::of_gram(single).unwrap(), Spectrum::of_gram(double).unwrap());
         assert_relative("eigenvalue", &single.eigenvalues()[..k], &double.eigenvalues()[..k], SPECTRUM);
     }
 }

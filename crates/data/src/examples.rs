@@ -1,5 +1,6 @@
 use burn::data::dataset::{Dataset, DatasetError};
 use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
 
 use crate::{
     error::{Result, invalid},
@@ -47,7 +48,7 @@ impl Examples {
         if let Some(label) = labels.iter().find(|&&label| label as usize >= classes) {
             return Err(invalid("a label", label, format!("less than {classes}")));
         }
-        if let Some(index) = inputs.iter().position(|input| !input.is_finite()) {
+        if let Some(index) = inputs.par_iter().position_first(|input| !input.is_finite()) {
             let example = index / shape.iter().product::<usize>();
             return Err(invalid("an input", format!("{} in example {example}", inputs[index]), "a finite number"));
         }

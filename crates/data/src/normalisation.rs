@@ -1,3 +1,4 @@
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -136,9 +137,10 @@ impl Normaliser {
         }
         let size = self.means.len();
         let mut inputs = vec![0.0; images.pixels().len()];
-        for (image, input) in images.pixels().chunks_exact(size).zip(inputs.chunks_exact_mut(size)) {
-            self.normalise(image, input);
-        }
+        inputs
+            .par_chunks_exact_mut(size)
+            .zip(images.pixels().par_chunks_exact(size))
+            .for_each(|(input, image)| self.normalise(image, input));
         let labels = images.labels().iter().map(|&label| label.into()).collect();
         Examples::new(inputs, self.shape.to_vec(), labels, images.classes())
     }

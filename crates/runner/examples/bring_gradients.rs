@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rows.rows(block.as_ref())?;
         gram.add(block);
     }
-    let spectrum = Spectrum::of_gram(&gram.finish().covariance())?;
+    let spectrum = Spectrum::of_gram(gram.finish().covariance())?;
     let fit = PowerLawFit::top(spectrum.eigenvalues(), 200)?;
     let tests = rows.summary();
     println!("s = {:.3}, d_ks = {:.4}", fit.s(), fit.ks().two_sided);

@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let minibatches = MinibatchIndices::new(&indices, 10, mnist.len())?;
     let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ())?;
     let gram = factors.ok_or("a layer does not go through the trace")?.gram(minibatches);
-    let fit = PowerLawFit::top(Spectrum::of_gram(&gram.covariance())?.eigenvalues(), 500)?;
+    let fit = PowerLawFit::top(Spectrum::of_gram(gram.covariance())?.eigenvalues(), 500)?;
     println!("s = {:.3}, power law: {}", fit.s(), KsTest::of(&fit).is_power_law());
     Ok(())
 }

@@ -91,7 +91,7 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let (gram, iteration) = by_parameter(&mut matrix, top, options)?;
     let dimension = by_iteration(&mut matrix, top, options)?;
     let norms = gram.norms();
-    let covariance = spectrum(&gram.covariance(), "covariance", top, options)?;
+    let covariance = spectrum(gram.covariance(), "covariance", top, options)?;
     let second_moment = spectrum(&gram.second_moment(), "second-moment", top, options)?;
     let report = MatrixReport {
         parameters: matrix.parameters,

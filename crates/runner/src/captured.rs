@@ -135,7 +135,7 @@ impl<'a, M: Classifier> Captured<'a, M> {
         if !self.spectra.contains_key(&key) {
             let step = self.reporter.step("eigenvalues", 1);
             let spectrum = match matrix {
-                Matrix::Covariance => Spectrum::of_gram(&gram.covariance())?,
+                Matrix::Covariance => Spectrum::of_gram(gram.covariance())?,
                 Matrix::SecondMoment => Spectrum::of_gram(&gram.second_moment())?,
             };
             self.timings.eigenvalues = step.finish();

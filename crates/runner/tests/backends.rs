@@ -95,9 +95,9 @@ fn assert_same_gradients(what: &str, ours: &GradientHistory, theirs: &GradientHi
 fn assert_same_spectra(what: &str, ours: &Gram, theirs: &Gram, top: usize) {
     for (kind, ours, theirs) in [
         ("covariance", ours.covariance(), theirs.covariance()),
-        ("second moment", ours.second_moment(), theirs.second_moment()),
+        ("second moment", &ours.second_moment(), &theirs.second_moment()),
     ] {
-        let [ours, theirs] = [ours, theirs].map(|matrix| Spectrum::of_gram(&matrix).unwrap());
+        let [ours, theirs] = [ours, theirs].map(|matrix| Spectrum::of_gram(matrix).unwrap());
         let what = format!("{what}, {kind}, top {top}");
         assert_relative(&what, &ours.eigenvalues()[..top], &theirs.eigenvalues()[..top], SPECTRUM);
     }

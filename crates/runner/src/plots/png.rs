@@ -167,7 +167,7 @@ impl OutlineBuilder for Outline {
 /// The PNG (RFC 2083) of opaque pixels.
 fn encoded(pixels: &Pixmap) -> Vec<u8> {
     let row_bytes = 3 * pixels.width() as usize;
-    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     let mut before = vec![0; row_bytes];
     for row in pixels.pixels().chunks(pixels.width() as usize) {
         let bytes: Vec<u8> = row.iter().flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()]).collect();
