@@ -1,13 +1,40 @@
-//! The readers of foreign files, each as a function of bytes that must return: no panic, no hang, no huge allocation.
+//! The readers of foreign files, each as a function of bytes that must return: no panic, no hang, no more memory than
+//! [`bound`] says.
 //!
 //! The fuzz targets call these, and `crates/runner/tests/seeds.rs` calls them with the files in `seeds/`.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use gradspectra::data::{DataRoot, DataSet, LoadOptions, Split, load, load_images};
 use gradspectra::models::{BatchNormPlacement, FcnConfig, load_checkpoint};
 use gradspectra::{AnalyzeOptions, Experiment, Orientation, Reporter, RowResult, Verbosity, analyze, read_values};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// The bytes of memory that a reader may hold at once for a file of `length` bytes. Deflate packs up to 1032 bytes into one,
+/// a growing vector is copied at twice its size, and pixels become numbers of four bytes.
+pub fn bound(length: usize) -> usize {
+    (8 << 20) + 8192 * length
+}
+
+/// Calls `reader`, one at a time.
+///
+/// # Panics
+///
+/// If it holds more memory than [`bound`] says.
+pub fn check(reader: fn(&[u8]), bytes: &[u8]) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    reader(bytes);
+    let taken = MEMORY.peak_usage().saturating_sub(before);
+    assert!(taken <= bound(bytes.len()), "{taken} bytes of memory for a file of {}", bytes.len());
+}
 
 thread_local! {
     /// A folder of the thread's own, in memory where that is one.

@@ -25,7 +25,10 @@ impl Products {
     /// Sets the lower triangle of `product` to XᵀX in f32.
     pub(crate) fn inner_products(&self, product: &mut Mat<f32>, columns: MatRef<f32>) {
         match &self.gpu {
-            Some(device) => on_gpu(product, columns, device),
+            Some(device) => {
+                let width = GpuMemory::of(device).buffer_numbers() / columns.nrows().max(1);
+                on_gpu(product, columns, device, width.clamp(1, STRIP));
+            }
             None => on_cpu(product, Accum::Replace, columns),
         }
     }
@@ -50,9 +53,8 @@ fn on_cpu<T: RealField>(product: &mut Mat<T>, accum: Accum, columns: MatRef<T>) 
     );
 }
 
-/// Every pair of strips of columns is one launch and one read; the first [`STRIPS`] are uploaded once.
-fn on_gpu(gram: &mut Mat<f32>, columns: MatRef<f32>, device: &Device) {
-    let width = (GpuMemory::of(device).buffer_numbers() / columns.nrows().max(1)).clamp(1, STRIP);
+/// Every pair of strips of `width` columns is one launch and one read; the first [`STRIPS`] are uploaded once.
+fn on_gpu(gram: &mut Mat<f32>, columns: MatRef<f32>, device: &Device, width: usize) {
     let starts: Vec<usize> = (0..columns.ncols()).step_by(width).collect();
     let upload = |start: &usize| strip(columns, *start, width, device);
     let held: Vec<_> = starts.iter().take(STRIPS).map(upload).collect();
@@ -79,4 +81,26 @@ fn strip(columns: MatRef<f32>, start: usize, width: usize, device: &Device) -> T
         values.extend(columns.col(t).iter());
     }
     Tensor::from_data(TensorData::new(values, [width, columns.nrows()]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strips_give_every_product_once() {
+        const COLUMNS: usize = 40;
+        let columns = Mat::from_fn(7, COLUMNS, |row, column| ((row * 31 + column * 17) % 23) as f32 - 11.0);
+        let mut expected = Mat::zeros(COLUMNS, COLUMNS);
+        on_cpu(&mut expected, Accum::Replace, columns.as_ref());
+        for width in [1, 3, 5, COLUMNS] {
+            let mut gram = Mat::zeros(COLUMNS, COLUMNS);
+            on_gpu(&mut gram, columns.as_ref(), &Device::flex(), width);
+            for column in 0..COLUMNS {
+                for row in column..COLUMNS {
+                    assert_eq!(gram[(row, column)], expected[(row, column)], "{row}, {column} in strips of {width}");
+                }
+            }
+        }
+    }
 }
