@@ -37,7 +37,8 @@ impl GpuMemory {
 fn told(device: &Device) -> Option<GpuMemory> {
     let device = device.clone().without_autodiff();
     let DispatchDevice::Cube(device) = device.as_dispatch() else { return None };
-    let memory = &device.client().properties().memory;
+    let client = device.client();
+    let memory = &client.properties().memory;
     let total = memory.max_memory().unwrap_or(GpuMemory::LEAST.total);
     Some(GpuMemory { total, buffer: memory.max_page_size })
 }
