@@ -84,7 +84,8 @@ pub fn npy(bytes: &[u8]) {
     let _ = read_values(&write(&folder("npy"), "values.npy", bytes));
 }
 
-/// A gradient matrix in an `.npy` and in a SafeTensors file, read in both ways.
+/// A gradient matrix in an `.npy` and in a SafeTensors file, read in both ways and analysed: not for [`check`], since the
+/// products' workspaces are as large as the CPU's cache.
 pub fn matrix(bytes: &[u8]) {
     let reporter = Reporter::new(Verbosity::Quiet);
     for name in ["matrix.npy", "matrix.safetensors"] {

@@ -20,7 +20,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Runs every test and example of the workspace
+    /// Runs every test of the workspace and the users' examples
     Test(Backends),
     /// Checks the formatting, lints and documentation
     Lint(Backends),

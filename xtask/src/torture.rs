@@ -26,7 +26,8 @@ pub struct Options {
     rows: String,
 }
 
-/// Kills a run at seeded moments of its first half, from where the one before was killed, every second time as soon as it writes a file, and runs it on each time.
+/// Runs the program, kills it at a seeded random moment and starts it again where it stopped; every second kill waits until
+/// a file is being written.
 ///
 /// # Errors
 ///

@@ -32,11 +32,16 @@ impl ExampleFactors {
     /// Runs the examples `indices` once through `model`, which lives on the autodiff device `device`.
     ///
     /// Returns `None` where the model does not take part: not all of its parameters belong to layers that go through
-    /// the trace, each once. `progress` hears how many examples are done.
+    /// the trace, each once. An example's logits must depend on that example alone, and every use of a layer must go
+    /// through the trace; neither can be checked here. `progress` hears how many examples are done.
     ///
     /// # Errors
     ///
-    /// A gradient that is not finite.
+    /// A gradient that is not finite, or a layer whose output does not reach the loss.
+    ///
+    /// # Panics
+    ///
+    /// If an index is beyond the examples.
     pub fn capture<M: Classifier>(
         model: &M,
         examples: LabelledInputs,
@@ -50,7 +55,7 @@ impl ExampleFactors {
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let mut layers: Vec<Layer> = Vec::new();
         for chunk in indices.chunks(chunk_size(&layout, device)) {
-            let traced = trace(&model, examples, chunk, device);
+            let traced = trace(&model, examples, chunk, device)?;
             if layers.is_empty() {
                 match Self::lay_out(&layout, &traced, indices.len()) {
                     Some(laid_out) => layers = laid_out,
@@ -127,7 +132,7 @@ impl ExampleFactors {
         self.layers.iter().flat_map(|layer| layer.parts().into_iter().map(move |part| (layer, part)))
     }
 
-    /// The Gram matrix of the minibatches' gradients, without forming G.
+    /// The Gram matrix of the minibatches' gradients, without forming G whole.
     ///
     /// For single examples a layer of factors adds (A Aᵀ) ∘ (D Dᵀ); for larger minibatches, and where the mean gradient
     /// dominates, G passes in blocks of parameters, centred before the product.
@@ -202,9 +207,14 @@ fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {
     }
 }
 
-fn trace<M: Classifier>(model: &M, examples: LabelledInputs, chunk: &[u32], device: &Device) -> Vec<LayerFactors> {
+fn trace<M: Classifier>(
+    model: &M,
+    examples: LabelledInputs,
+    chunk: &[u32],
+    device: &Device,
+) -> Result<Vec<LayerFactors>> {
     let (inputs, labels) = examples.gather(chunk, device);
     let mut trace = Trace::recording();
     let loss = cross_entropy_sum(model.logits(inputs, &mut trace), labels);
-    trace.resolve(loss.backward())
+    trace.resolve(loss.backward()).map_err(|unreached| CaptureError::NoGradient { path: unreached.path })
 }

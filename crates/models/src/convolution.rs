@@ -26,10 +26,13 @@ impl TracedLayer<4, 4> for Conv2d {
         Tensor::from_dispatch(<Dispatch as CpuKernels>::convolve(input, weight, bias, geometry))
     }
 
+    fn has_factors(&self) -> bool {
+        self.groups == 1
+    }
+
     /// The weight's gradient of an example is δ `[out, positions]` times its patches `[positions, in × kernel]`;
     /// the bias's is δ summed over the positions.
     fn factors(&self, input: Tensor<4>, delta: Tensor<4>) -> Factors {
-        assert_eq!(self.groups, 1, "grouped convolutions have no factors yet");
         if let Some(geometry) = geometry(self, &input) {
             let [input, delta] = [input, delta].map(Tensor::into_dispatch);
             let bias = self.bias.is_some();
@@ -86,7 +89,7 @@ fn geometry(layer: &Conv2d, input: &Tensor<4>) -> Option<Geometry> {
 /// The patches under the kernel of `layer`, `[examples, in × kernel, positions]`, in the order of its weight.
 fn unfold(layer: &Conv2d, input: Tensor<4>, output: [usize; 2]) -> Tensor<3> {
     let [_, _, height, width] = input.dims();
-    let [(top, bottom), (left, right)] = padding(layer, [height, width], output);
+    let [(top, bottom), (left, right)] = padding(layer, [height, width]);
     let padded = match [top, bottom, left, right] {
         [0, 0, 0, 0] => input,
         _ => input.pad((left, right, top, bottom), 0.0),
@@ -108,13 +111,14 @@ fn unfold(layer: &Conv2d, input: Tensor<4>, output: [usize; 2]) -> Tensor<3> {
     Tensor::cat(shifted, 2).flatten::<3>(1, 2)
 }
 
-/// Zeros before and after each axis of the input.
-fn padding(layer: &Conv2d, input: [usize; 2], output: [usize; 2]) -> [(usize, usize); 2] {
+/// Zeros before and after each axis of the input; `Same` as Burn counts them, without regard to the dilation.
+fn padding(layer: &Conv2d, input: [usize; 2]) -> [(usize, usize); 2] {
     match layer.padding {
         PaddingConfig2d::Valid => [(0, 0), (0, 0)],
         PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
         PaddingConfig2d::Same => [0, 1].map(|axis| {
-            let covered = (output[axis] - 1) * layer.stride[axis] + layer.kernel_size[axis];
+            let stride = layer.stride[axis];
+            let covered = (input[axis].div_ceil(stride) - 1) * stride + layer.kernel_size[axis];
             let total = covered.saturating_sub(input[axis]);
             (total / 2, total - total / 2)
         }),

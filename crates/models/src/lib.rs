@@ -38,7 +38,7 @@ pub use lenet::{LeNet, LeNetConfig};
 pub use pooling::pool_relu;
 pub use product::product;
 pub use resnet18::{ResNet18, ResNet18Config};
-pub use trace::{Factors, LayerFactors, Trace, TracedLayer, WeightLayout};
+pub use trace::{Factors, LayerFactors, Trace, TracedLayer, UnreachedLayer, WeightLayout};
 pub use training::{
     Augmentation, EpochReport, Optimiser, Training, TrainingError, TrainingEvent, TrainingExamples, train,
 };

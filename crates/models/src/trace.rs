@@ -1,5 +1,3 @@
-use std::any::type_name;
-
 use burn::backend::Dispatch;
 use burn::module::Module;
 use burn::nn::Linear;
@@ -18,8 +16,15 @@ pub trait TracedLayer<const I: usize, const O: usize>: Module + 'static {
 
     /// The gradients of every example with respect to the layer's parameters, in the order of its fields.
     ///
-    /// `input` is what [`forward`](Self::forward) received, `delta` the derivative of the summed loss at its output.
+    /// `input` `[examples, …]` is what [`forward`](Self::forward) received, `delta` `[examples, …]` the derivative of the
+    /// summed loss at its output. An example's row of the output must depend on that example's row of the input alone.
     fn factors(&self, input: Tensor<I>, delta: Tensor<O>) -> Factors;
+
+    /// Whether [`factors`](Self::factors) knows layers as this one is set; a model with another takes no part in the
+    /// factored capture.
+    fn has_factors(&self) -> bool {
+        true
+    }
 }
 
 /// How a layer stores its weight.
@@ -72,7 +77,16 @@ pub struct LayerFactors {
     pub factors: Factors,
 }
 
-type Resolve = Box<dyn FnOnce(&mut Gradients) -> Factors>;
+/// The output of a traced layer does not reach the loss.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the output of layer {path} does not reach the loss")]
+pub struct UnreachedLayer {
+    /// The layer's path in the model.
+    pub path: String,
+}
+
+/// The factors of a layer, if its output reached the loss.
+type Resolve = Box<dyn FnOnce(&mut Gradients) -> Option<Factors>>;
 
 /// What a model's parametric layers go through: it records nothing in training and in the direct capture, and in
 /// the factored capture it adds a probe (a zero tensor that requires gradients) to each layer's output.
@@ -98,26 +112,32 @@ impl Trace {
     where
         L: TracedLayer<I, O>,
     {
-        let Some(records) = &mut self.records else {
+        let Some(records) = self.records.as_mut().filter(|_| layer.has_factors()) else {
             return layer.forward(input);
         };
         let output = layer.forward(input.clone());
         let (traced, probe) = observe(output);
         let layer = layer.clone();
         let resolve = move |gradients: &mut Gradients| {
-            let delta = probe
-                .grad_remove(gradients)
-                .unwrap_or_else(|| panic!("{} lies on the path to the loss", type_name::<L>()));
-            layer.valid().factors(input.inner(), delta)
+            let delta = probe.grad_remove(gradients)?;
+            Some(layer.valid().factors(input.inner(), delta))
         };
         records.push((path.to_owned(), Box::new(resolve)));
         traced
     }
 
     /// The factors of every recorded layer, in the order of their calls, from the gradients of the summed loss.
-    pub fn resolve(self, mut gradients: Gradients) -> Vec<LayerFactors> {
-        let records = self.records.unwrap_or_default();
-        records.into_iter().map(|(path, resolve)| LayerFactors { path, factors: resolve(&mut gradients) }).collect()
+    ///
+    /// # Errors
+    ///
+    /// The first layer whose output does not reach the loss.
+    pub fn resolve(self, mut gradients: Gradients) -> Result<Vec<LayerFactors>, UnreachedLayer> {
+        let records = self.records.unwrap_or_default().into_iter();
+        let resolved = records.map(|(path, resolve)| match resolve(&mut gradients) {
+            Some(factors) => Ok(LayerFactors { path, factors }),
+            None => Err(UnreachedLayer { path }),
+        });
+        resolved.collect()
     }
 }
 

@@ -90,7 +90,8 @@ impl Training {
 
     /// The learning rate of the epoch that is counted from 0.
     pub fn learning_rate_of(&self, epoch: usize) -> f64 {
-        let passed = self.milestones.iter().filter(|&&share| epoch as f64 >= share * self.epochs as f64).count();
+        let reached = |share: f64| epoch as f64 >= share * self.epochs as f64 - 1e-9;
+        let passed = self.milestones.iter().filter(|&&share| reached(share)).count();
         self.learning_rate / 10f64.powi(passed as i32)
     }
 }
@@ -107,7 +108,7 @@ pub struct EpochReport {
 /// What a training has come to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum TrainingEvent {
-    /// A step is done, the how manieth of the training, counted from 1.
+    /// A step is done: its number in the whole training, counted from 1.
     Step(usize),
     /// An epoch is done.
     Epoch(EpochReport),

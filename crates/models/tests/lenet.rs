@@ -87,7 +87,7 @@ fn factors_give_the_gradients_of_every_example() {
 
     let mut trace = Trace::recording();
     let traced = model.clone().no_grad().logits(inputs.clone(), &mut trace);
-    let layers = trace.resolve(cross_entropy_sum(traced, labels.clone()).backward());
+    let layers = trace.resolve(cross_entropy_sum(traced, labels.clone()).backward()).unwrap();
     assert_eq!(
         layers.iter().map(|layer| layer.path.as_str()).collect::<Vec<_>>(),
         ["conv1", "conv2", "fc1", "fc2", "fc3"]

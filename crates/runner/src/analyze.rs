@@ -53,8 +53,8 @@ pub struct MatrixReport {
     pub second_moment: MatrixSpectrum,
     /// Tests of the entries of each iteration, where there are enough parameters.
     pub dimension: Option<EntryTestSummary>,
-    /// Tests of the entries of each parameter, where there are enough iterations.
-    pub iteration: Option<EntryTestSummary>,
+    /// Tests of the entries of each parameter.
+    pub iteration: EntryTestSummary,
 }
 
 /// A spectrum with the power laws through its eigenvalues and eigengaps; a text says why there is none.
@@ -88,7 +88,7 @@ pub enum Fitted {
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let mut matrix = MatrixFile::open(path, options.tensor.as_deref(), options.orientation)?;
     let top = top(matrix.iterations, options.top)?;
-    let (gram, iteration) = by_parameter(&mut matrix, top, options)?;
+    let (gram, iteration) = by_parameter(&mut matrix, top, options).map_err(|error| named(path, error))?;
     let dimension = by_iteration(&mut matrix, top, options)?;
     let norms = gram.norms();
     let covariance = spectrum(gram.covariance(), "covariance", top, options)?;
@@ -123,11 +123,7 @@ fn top(iterations: usize, asked: Option<usize>) -> Result<usize> {
 }
 
 /// One pass over blocks of parameters: the Gram matrix, in the file's precision, and the tests of each parameter.
-fn by_parameter(
-    matrix: &mut MatrixFile,
-    top: usize,
-    options: &AnalyzeOptions,
-) -> Result<(Gram, Option<EntryTestSummary>)> {
+fn by_parameter(matrix: &mut MatrixFile, top: usize, options: &AnalyzeOptions) -> Result<(Gram, EntryTestSummary)> {
     const LARGEST: usize = 8192;
     let (parameters, iterations) = (matrix.parameters, matrix.iterations);
     let block = (options.memory as usize / (16 * iterations)).clamp(1, LARGEST.min(parameters));
@@ -151,7 +147,18 @@ fn by_parameter(
         step.at((first + count) as u64);
     }
     step.finish();
-    Ok((builder.finish(), Some(tests.summary())))
+    Ok((builder.finish(), tests.summary()))
+}
+
+/// An entry that is not finite by its file, parameter and iteration.
+fn named(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Analysis(AnalysisError::EntryNotFinite { sample, index, value }) => {
+            let found = format!("{value} for parameter {sample} at iteration {index}, counted from 0");
+            Error::malformed(path, found, "finite numbers")
+        }
+        other => other,
+    }
 }
 
 /// A pass over blocks of iterations: the tests of each; `None` where there are fewer than K parameters.
@@ -252,7 +259,8 @@ impl fmt::Display for MatrixReport {
                 }
             }
         }
-        for (name, tests) in [("dimension-wise", &self.dimension), ("iteration-wise", &self.iteration)] {
+        let iteration = Some(&self.iteration);
+        for (name, tests) in [("dimension-wise", self.dimension.as_ref()), ("iteration-wise", iteration)] {
             writeln!(formatter, "\nentries, {name}")?;
             let Some(tests) = tests else {
                 writeln!(formatter, "  fewer than K entries")?;

@@ -186,10 +186,10 @@ pub enum Command {
     Fit {
         /// An .npy of float32 or float64
         file: PathBuf,
-        /// K, how many of the largest values are fitted; all without it, 1000 at most
+        /// K, how many of the largest values are fitted; all that are positive without it, 1000 at most
         #[arg(long, value_name = "K")]
         top: Option<usize>,
-        /// Chooses lambda_min, and with it K, by the smallest KS distance
+        /// Chooses lambda_min, and with it K, by the smallest KS distance; p, which takes K as given, is then too large
         #[arg(long, conflicts_with = "top")]
         scan: bool,
         /// The seed of the Monte-Carlo replicas
@@ -263,7 +263,7 @@ pub struct Selection {
     /// The paper's Figure N
     #[arg(long, value_name = "N")]
     pub figure: Option<u32>,
-    /// All tables, the figure and Avila
+    /// All tables, the figure, Avila and the other readings
     #[arg(long, conflicts_with_all = ["table", "figure"])]
     pub all: bool,
     /// Only these rows, by their ids
@@ -282,7 +282,7 @@ pub struct Run {
     /// How many seeds, from --seed on
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
-    /// T = 2000 at most and one epoch of training; the tables say so
+    /// T = 2000 at most, but for minibatches from a file, and one epoch of training; the tables say so
     #[arg(long)]
     pub quick: bool,
     /// Trains for at most E epochs; the tables say so

@@ -63,7 +63,7 @@ pub struct Row {
     /// How it is trained before the capture; random parameters without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Training>,
-    /// Parameters to load (SafeTensors or PyTorch's `.pt`) in place of drawing and training them; relative to the
+    /// Parameters to load (SafeTensors, PyTorch's `.pt` or Burn's `.bpk`) in place of drawing and training them; relative to the
     /// experiment's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,

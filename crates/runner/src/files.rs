@@ -30,10 +30,9 @@ pub(crate) fn place(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result
     let folder = path.parent().unwrap_or(Path::new("."));
     let error = |source| Error::write(path, source);
     fs::create_dir_all(folder).map_err(|source| Error::io(folder, "make the folder", source))?;
-    let mut file = NamedTempFile::with_prefix_in(TEMPORARY, folder).map_err(error)?;
+    let mut file = unfinished(folder).map_err(error)?;
     fill(file.as_file_mut()).map_err(error)?;
     file.as_file().sync_all().map_err(error)?;
-    set_readable(file.as_file()).map_err(error)?;
     file.persist(path).map_err(|failed| error(failed.error))?;
     sync_folder(folder).map_err(error)
 }
@@ -41,15 +40,12 @@ pub(crate) fn place(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result
 /// How the names of unfinished files begin.
 pub(crate) const TEMPORARY: &str = ".gradspectra-unfinished-";
 
-#[cfg(unix)]
-fn set_readable(file: &File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn set_readable(_file: &File) -> std::io::Result<()> {
-    Ok(())
+/// A temporary file with the permissions that the umask gives.
+fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(TEMPORARY).tempfile_in(folder)
 }
 
 #[cfg(unix)]

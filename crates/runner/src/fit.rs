@@ -11,7 +11,7 @@ use crate::power_law::PowerLawReport;
 /// How K, the number of values that are fitted, is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Top {
-    /// As many values as there are, 1000 at most.
+    /// As many as are positive, 1000 at most.
     #[default]
     Default,
     /// This many.
@@ -34,7 +34,9 @@ pub fn fit_file(path: &Path, top: Top, seed: u64) -> Result<PowerLawReport> {
 fn fit(values: &[f64], top: Top, seed: u64) -> Result<PowerLawReport> {
     const DEFAULT: usize = 1000;
     let top = match top {
-        Top::Default => DEFAULT.min(values.len()),
+        Top::Default => {
+            values.iter().filter(|value| **value > 0.0).count().clamp(DEFAULT.min(values.len()).min(2), DEFAULT)
+        }
         Top::Given(top) => top,
         Top::Scanned => XMinScan::of(values)?.chosen().k(),
     };

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::progress::tell;
 
-/// Ends the process on SIGINT (status 130) and SIGTERM (143), after the write in hand; a file that may not grow is an
-/// error of its write, not the end of the process.
+/// Ends the process on SIGINT (status 130) and SIGTERM (143), after the write in hand. A terminal that is closed (SIGHUP)
+/// does not end it, and a file that may not grow is an error of its write.
 ///
 /// # Errors
 ///
 /// The system does not let signals be handled.
 #[cfg(unix)]
 pub fn end_on_signals() -> Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     let failed = |source| crate::error::Error::io(std::path::Path::new("signals"), "handle", source);
-    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
+    for ignored in [SIGHUP, SIGXFSZ] {
+        signal_hook::flag::register(ignored, Arc::default()).map_err(failed)?;
+    }
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {

@@ -12,7 +12,10 @@ use crate::seeds::Purpose;
 /// The indices `[T, B]` of a row's minibatches, row by row, and B.
 pub(crate) fn of_row(row: &Row, seed: u64, examples: usize) -> Result<(Vec<u32>, usize)> {
     match &row.minibatches {
-        Some(path) => read(path, examples),
+        Some(path) => {
+            sized(row)?;
+            read(path, examples)
+        }
         None => {
             let seed = Purpose::Minibatches.seed(seed);
             let minibatches = Minibatches::seeded(examples, row.batch_size, row.iterations, row.sampling, seed)?;
@@ -27,6 +30,9 @@ pub(crate) fn sized(row: &Row) -> Result<Row> {
     if let Some(path) = &row.minibatches {
         let malformed = |found: String| Error::malformed(path, found, EXPECTED);
         (row.iterations, row.batch_size) = shape(&npy::open(path, EXPECTED)?).map_err(malformed)?;
+        if row.model.mixes_examples() && row.batch_size < 2 {
+            return Err(malformed("minibatches of 1 example, whose batch-norm has no statistics".to_owned()));
+        }
     }
     Ok(row)
 }

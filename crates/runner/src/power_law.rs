@@ -87,6 +87,9 @@ impl fmt::Display for PowerLawReport {
         writeln!(formatter, "power law   {}", if self.accepted { "Yes" } else { "No" })?;
         let (p, replicas) = (self.monte_carlo.p_value, self.monte_carlo.replicas);
         writeln!(formatter, "p           {p:.4}  Monte Carlo, {replicas} replicas")?;
+        if self.likelihood_ratios.is_empty() {
+            writeln!(formatter, "R           none: the values span more than e^300")?;
+        }
         for ratio in &self.likelihood_ratios {
             let name = match ratio.alternative {
                 Alternative::Lognormal => "lognormal",

@@ -12,6 +12,7 @@ pub use text::wrapped;
 
 use clap::ValueEnum;
 use gradspectra_analysis::KsTest;
+use gradspectra_models::Training;
 use serde::Serialize;
 
 use crate::experiment::{Analysis, Axis, Experiment, Matrix, PaperFigures, Row};
@@ -212,7 +213,7 @@ impl Table {
     }
 }
 
-/// Notes what sets the results apart from the experiment as it is written: shorter runs, other data files.
+/// Notes what sets the results apart from the experiment as it is written: shorter runs, another spec, other data files.
 fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec<String>) {
     let mut note = |text: String| {
         if !notes.contains(&text) {
@@ -230,6 +231,12 @@ fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec<String>) {
         {
             note(format!("shortened: trained for {ours} of {full} epochs"));
         }
+        if spec(&result.row) != spec(row) {
+            note(format!("{}, seed {}: its spec was another one when it was run", row.id, result.seed));
+        }
+        if result.backend != results[0].backend {
+            note(format!("{}: seeds ran on different backends", row.id));
+        }
         for file in result.data_files.iter().filter(|file| !file.listed) {
             note(format!("{} (SHA-256 {}) is not a listed file", file.name, file.sha256));
         }
@@ -238,6 +245,12 @@ fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec<String>) {
             note(format!("{} in {variant}", row.data_set));
         }
     }
+}
+
+/// What decides the result of a row, but for its length.
+fn spec(row: &Row) -> Row {
+    let training = row.training.clone().map(|training| Training { epochs: 0, ..training });
+    Row { setting: None, reading_of: None, paper: None, iterations: 0, training, ..row.clone() }
 }
 
 impl TableRow {

@@ -196,9 +196,10 @@ impl<'a> Follower<'a> {
         step.is_multiple_of(self.every) || step == self.last
     }
 
-    /// Takes the points from those at hand, if they are all there.
+    /// Takes the points from those at hand, if they are all there; forgets those that are not due.
     fn take_known(&mut self) -> bool {
         let due: Vec<usize> = (0..=self.last).filter(|step| self.is_due(*step)).collect();
+        self.known.iter_mut().for_each(|known| known.retain(|step, _| due.binary_search(step).is_ok()));
         let complete = self.known.iter().all(|known| due.iter().all(|step| known.contains_key(step)));
         if complete {
             for (track, known) in self.tracks.iter_mut().zip(&self.known) {

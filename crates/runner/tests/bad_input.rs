@@ -96,7 +96,11 @@ fn cases() -> Vec<Case<'static>> {
     let reproduce = "reproduce --table 5 --rows random-b1 --data-dir datasets";
     let weights = || swapped("iterations", "weights = 'w.safetensors'\niterations");
     let given = |bytes| vec![("x.toml", weights()), ("w.safetensors", bytes)];
-    let drawn = |bytes| vec![("x.toml", swapped("iterations = 30", "minibatches = 'y.npy'")), ("y.npy", bytes)];
+    let drawn_through = |model: &str, bytes| {
+        let text = ROW.replace("iterations = 30", "minibatches = 'y.npy'").replace("'fcn'", model);
+        vec![("x.toml", text.into_bytes()), ("y.npy", bytes)]
+    };
+    let drawn = |bytes| drawn_through("'fcn', batch-norm = 'none'", bytes);
     let row = |bytes| vec![("x.toml", bytes)];
     let fc1 = "{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
     vec![
@@ -136,13 +140,15 @@ fn cases() -> Vec<Case<'static>> {
         ("run x.toml", row(swapped("'fcn'", "'lenet'")), "it takes images"),
         ("run x.toml", row(swapped("'fcn'", "'resnet18'")), "it takes images"),
         ("run x.toml", row(swapped("'fcn'", "'fcn', hidden-layers = 7")), "hidden-layers from 0 to 3"),
-        ("run x.toml", row(swapped("'fcn'", "'fcn', width = 0")), "a width of at least 1"),
+        ("run x.toml", row(swapped("'fcn'", "'fcn', width = 0")), "a width of 1 to"),
         ("run x.toml", row(swapped("batch-size = 2", "batch-size = 0")), "batch-size is 0"),
         ("run x.toml", row(swapped("batch-size = 2", "batch-size = 20000")), "the batch size is 20000"),
         ("run x.toml", row(swapped("iterations = 30", "iterations = 0")), "iterations is 0"),
         ("run x.toml", row(swapped("iterations = 30", "iterations = -3")), "`-3`, expected usize in `iterations`"),
-        ("run x.toml", row(swapped("top = 10", "top = 31")), "top is 31; with 30 iterations it must be 2 to 30"),
-        ("run x.toml", row(swapped("top = 10", "top = 30")), "are positive"),
+        ("run x.toml", row(swapped("top = 10", "top = 30")), "top is 30; with 30 iterations it must be 2 to 29"),
+        ("run x.toml", row(swapped("iterations = 30", "iterations = 5000000000")), "it must be 2 to 2^32"),
+        ("run x.toml", row(swapped("'fcn'", "'fcn', hidden-layers = 1000000000000")), "hidden-layers from 0 to 3"),
+        ("run x.toml", row(swapped("'fcn'", "'fcn', width = 1000000000000")), "a width of 1 to"),
         ("run x.toml", row(swapped("id = 'a'", "id = 'a/b'")), "id is \"a/b\""),
         ("run x.toml", row(toml("training = 'paper'")), "training is \"paper\""),
         ("run x.toml", row(toml("gradient-clipping = 0.0")), "gradient-clipping is 0"),
@@ -162,6 +168,7 @@ fn cases() -> Vec<Case<'static>> {
         ("run x.toml", drawn(indices(&[0, 1])[..136].to_vec()), "y.npy: "),
         ("run x.toml", drawn(npy("<i8", "(99999999999, 99999999999)", &[0; 8])), "bytes for an array"),
         ("run x.toml", drawn(indices(&(0..8).collect::<Vec<_>>())), "top is 10; with 8 iterations"),
+        ("run x.toml", drawn_through("'fcn'", indices(&(0..30).collect::<Vec<_>>())), "minibatches of 1 example"),
         // data sets
         ("reproduce --table 5 --rows random-b1 --data-dir nowhere", vec![], "nowhere"),
         (reproduce, mnist(MNIST_IMAGES, good_images()), "train-labels-idx1-ubyte.gz does not exist"),
@@ -200,6 +207,7 @@ fn cases() -> Vec<Case<'static>> {
         ("fit v.npy", vec![("v.npy", doubles(&[1.0, f64::NAN, 3.0]))], "value 1 is NaN"),
         ("fit v.npy", vec![("v.npy", doubles(&[]))], "K is 0"),
         ("fit v.npy", vec![("v.npy", doubles(&[1.0, 0.0, -1.0]))], "1 of 3 values are positive"),
+        ("fit v.npy --top 3", vec![("v.npy", doubles(&[2.0, 1.0, 0.0]))], "2 of 3 values are positive"),
         ("fit v.npy", vec![("v.npy", doubles(&[2.0; 5]))], "all equal 2"),
         ("fit v.npy --top 9", vec![("v.npy", doubles(&[1.0, 2.0]))], "lower K"),
         ("fit v.npy", vec![("v.npy", npy("|S3", "(2,)", b"abcdef"))], "values of type"),

@@ -168,8 +168,9 @@ fn a_table_shows_nothing_of_another_spec() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());
     run(folder.path(), &["--rows", "random"]);
-    let failing = EXPERIMENT.replace("id = 'random'\n", "id = 'random'\nanalysis = { top = 80 }\n");
+    let failing = EXPERIMENT.replace("id = 'random'\n", "id = 'random'\nweights = 'empty.safetensors'\n");
     assert_ne!(failing, EXPERIMENT);
+    std::fs::write(folder.path().join("empty.safetensors"), "").unwrap();
     std::fs::write(folder.path().join("small.toml"), failing).unwrap();
     let output = common::program(folder.path()).args(["run", "small.toml", "--rows", "random"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -21,9 +21,10 @@ pub struct EntryTest {
 }
 
 impl EntryTest {
-    /// Whether the power law is accepted: d_ks < d_c; `None` where every entry is zero.
+    /// Whether the power law is accepted: d_ks < d_c, and there are two positive values at least, without which there is
+    /// no exponent; `None` where every entry is zero. The d_c of a handful of values accepts nearly anything.
     pub fn is_power_law(&self) -> Option<bool> {
-        self.ks.map(|ks| KsTest { d_ks: ks.two_sided, d_c: self.d_c }.is_power_law())
+        self.ks.map(|ks| self.positive > 1 && KsTest { d_ks: ks.two_sided, d_c: self.d_c }.is_power_law())
     }
 
     /// Whether normality is not rejected; `None` where the p-value is undefined.

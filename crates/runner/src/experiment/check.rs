@@ -1,10 +1,11 @@
 //! Which values fit each other.
 
 use gradspectra_data::{DataSet, LabelCorruption};
-use gradspectra_models::{Augmentation, Training};
+use gradspectra_models::{Augmentation, Fcn, Training};
 
-use super::{Analysis, Axis, Experiment, Row, SpectrumValues, Vectors};
+use super::{Analysis, Axis, Experiment, Matrix, Row, SpectrumValues, Vectors};
 use crate::error::{Error, Result};
+use crate::model::ModelSpec;
 
 impl Experiment {
     /// Refuses rows whose values do not fit each other.
@@ -23,6 +24,11 @@ impl Experiment {
     }
 }
 
+/// The most iterations, and examples of a minibatch.
+const MOST: usize = 1 << 32;
+/// The most units of a fully connected layer.
+const WIDEST: usize = 1 << 20;
+
 impl Row {
     /// Refuses values that fit no run, with the value, what is expected and the mend.
     pub(super) fn check(&self) -> std::result::Result<(), String> {
@@ -30,11 +36,21 @@ impl Row {
         if self.id.is_empty() || self.id.starts_with('.') || !self.id.chars().all(plain) {
             return Err(format!("id is {:?}; use letters, digits, - and . only", self.id));
         }
-        if self.batch_size == 0 {
-            return Err("batch-size is 0; it must be at least 1".to_owned());
+        if !(1..=MOST).contains(&self.batch_size) {
+            return Err(format!("batch-size is {}; it must be 1 to 2^32", self.batch_size));
         }
-        if self.iterations < 2 {
-            return Err(format!("iterations is {}; it must be at least 2", self.iterations));
+        if !(2..=MOST).contains(&self.iterations) {
+            return Err(format!("iterations is {}; it must be 2 to 2^32", self.iterations));
+        }
+        if let ModelSpec::Fcn { width, hidden_layers, .. } | ModelSpec::Lnn { width, hidden_layers, .. } = self.model
+            && (hidden_layers > Fcn::MOST_HIDDEN_LAYERS || !(1..=WIDEST).contains(&width))
+        {
+            let most = Fcn::MOST_HIDDEN_LAYERS;
+            return Err(format!(
+                "model {} has hidden-layers {hidden_layers} and width {width}; give hidden-layers from 0 to {most} and a \
+                 width of 1 to {WIDEST}",
+                self.model
+            ));
         }
         if let Some(threshold) = self.gradient_clipping
             && (!threshold.is_finite() || threshold <= 0.0)
@@ -94,7 +110,7 @@ impl Row {
     /// Refuses a K that T iterations do not give.
     pub(crate) fn check_top(&self, iterations: usize) -> std::result::Result<(), String> {
         let available = match self.analysis {
-            Analysis::Spectrum { values: SpectrumValues::Eigenvalues, .. } => iterations,
+            Analysis::Spectrum { matrix: Matrix::SecondMoment, values: SpectrumValues::Eigenvalues, .. } => iterations,
             Analysis::Spectrum { .. } => iterations - 1,
             Analysis::Entries { along: Axis::Iteration, .. } => iterations,
             Analysis::Entries { along: Axis::Dimension, .. } => usize::MAX,
