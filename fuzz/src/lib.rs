@@ -4,7 +4,7 @@
 //! The fuzz targets call these, and `crates/runner/tests/seeds.rs` calls them with the files in `seeds/`.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 use gradspectra::data::{DataRoot, DataSet, LoadOptions, Split, load, load_images};
@@ -21,14 +21,19 @@ pub fn bound(length: usize) -> usize {
     (8 << 20) + 8192 * length
 }
 
+/// Held by what takes memory, so that [`check`] sees its reader's alone.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Calls `reader`, one at a time.
 ///
 /// # Panics
 ///
 /// If it holds more memory than [`bound`] says.
 pub fn check(reader: fn(&[u8]), bytes: &[u8]) {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
     reader(bytes);
@@ -87,6 +92,7 @@ pub fn npy(bytes: &[u8]) {
 /// A gradient matrix in an `.npy` and in a SafeTensors file, read in both ways and analysed: not for [`check`], since the
 /// products' workspaces are as large as the CPU's cache.
 pub fn matrix(bytes: &[u8]) {
+    let _turn = turn();
     let reporter = Reporter::new(Verbosity::Quiet);
     for name in ["matrix.npy", "matrix.safetensors"] {
         let path = write(&folder("matrix"), name, bytes);

@@ -109,6 +109,15 @@ fn a_constant_sample_is_no_power_law_and_not_gaussian() {
 }
 
 #[test]
+fn one_positive_entry_is_no_power_law_though_d_c_is_above_1() {
+    let mut single = [0.0; 40];
+    single[3] = 2.0;
+    let (test, summary) = one(EntryTestConfig { zeros: ZeroReading::Dropped, ..config() }, &single);
+    assert!(test.ks.unwrap().two_sided < test.d_c, "{test:?}");
+    assert_eq!((test.is_power_law(), summary.power_law_rate), (Some(false), Some(0.0)));
+}
+
+#[test]
 fn unfit_input_is_refused_and_not_counted() {
     use AnalysisError::*;
     assert!(matches!(EntryTests::new(EntryTestConfig::new(1, 0)), Err(TooSmallK { k: 1 })));

@@ -1,9 +1,9 @@
-//! What the direct way refuses.
+//! What cannot be captured.
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use gradspectra_capture::{CaptureError, MinibatchIndices, direct_history};
+use gradspectra_capture::{CaptureError, ExampleFactors, MinibatchIndices, direct_history};
 use gradspectra_models::{Classifier, LabelledInputs, Trace};
 
 #[derive(Module, Debug)]
@@ -37,4 +37,27 @@ fn a_gradient_that_is_not_finite_is_named_before_it() {
     assert!(
         matches!(capture(&[f32::NAN, 2.0, 3.0, 4.0]), CaptureError::NotFinite { path, .. } if path == "used.weight")
     );
+}
+
+#[derive(Module, Debug)]
+struct TwoHeads {
+    used: Linear,
+    unused: Linear,
+}
+
+impl Classifier for TwoHeads {
+    fn logits(&self, inputs: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
+        trace.layer("unused", &self.unused, inputs.clone());
+        trace.layer("used", &self.used, inputs)
+    }
+}
+
+#[test]
+fn a_traced_layer_that_does_not_reach_the_loss_is_named() {
+    let device = Device::flex().autodiff();
+    let linear = || LinearConfig::new(2, 3).init(&device);
+    let model = TwoHeads { used: linear(), unused: linear() };
+    let examples = LabelledInputs::new(&[1.0, 2.0, 3.0, 4.0], &[0, 2], 2);
+    let error = ExampleFactors::capture(&model, examples, &[0, 1], &device, |_| ()).expect_err("unused");
+    assert_eq!(error, CaptureError::NoGradient { path: "unused".to_owned() });
 }

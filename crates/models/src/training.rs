@@ -96,6 +96,20 @@ impl Training {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milestones_are_reached_at_their_epoch_whatever_the_rounding_of_the_share() {
+        for (epochs, share, expected) in [(25, 0.28, 7), (50, 0.14, 7), (100, 0.55, 55), (50, 0.4, 20), (3, 0.5, 2)] {
+            let training = Training { epochs, milestones: vec![share], ..Training::mnist() };
+            let reached = (0..epochs).find(|&epoch| training.learning_rate_of(epoch) < training.learning_rate);
+            assert_eq!(reached, Some(expected), "{share} of {epochs}");
+        }
+    }
+}
+
 /// What one epoch came to.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {

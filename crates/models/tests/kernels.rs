@@ -46,6 +46,7 @@ fn convolutions(device: &Device) -> Vec<(Conv2d, [usize; 4])> {
         (Conv2dConfig::new([4, 17], [3, 3]).with_stride([2, 2]).with_padding(explicit(1, 1, 1, 1)), [5, 4, 9, 8]),
         (Conv2dConfig::new([2, 33], [2, 3]).with_dilation([2, 2]).with_bias(false), [4, 2, 9, 10]),
         (Conv2dConfig::new([3, 8], [3, 3]).with_padding(PaddingConfig2d::Same), [4, 3, 8, 8]),
+        (Conv2dConfig::new([3, 8], [3, 3]).with_padding(PaddingConfig2d::Same).with_dilation([2, 1]), [4, 3, 8, 9]),
         (Conv2dConfig::new([4, 6], [3, 3]).with_groups(2), [4, 4, 8, 8]),
         (Conv2dConfig::new([5, 1], [1, 1]), [1, 5, 1, 1]),
     ];

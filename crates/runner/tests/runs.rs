@@ -207,6 +207,20 @@ fn a_changed_row_is_run_again() {
 }
 
 #[test]
+fn a_report_of_seeds_of_different_specs_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    let page = || std::fs::read_to_string(folder.path().join("results/report.html")).unwrap();
+    run(folder.path(), &["--rows", "random", "--seeds", "2"]);
+    assert!(!page().contains("spec was another one"));
+    let changed = EXPERIMENT.replace("batch-size = 3", "batch-size = 4");
+    assert_ne!(changed, EXPERIMENT);
+    std::fs::write(folder.path().join("small.toml"), changed).unwrap();
+    run(folder.path(), &["--rows", "random", "--seed", "2"]);
+    assert!(page().contains("random, seed 2: its spec was another one"), "{}", page());
+}
+
+#[test]
 fn a_killed_run_resumes_with_the_bytes_of_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());

@@ -1,4 +1,4 @@
-//! Full disks, closed pipes and names that are code.
+//! Full disks, closed pipes and terminals, permissions, and names that are code.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -43,9 +43,14 @@ fn write_experiment(folder: &Path) {
 
 /// Runs the experiment with files of at most `blocks` of the shell's.
 fn run_limited(folder: &Path, blocks: u32, out: &str) -> Output {
+    run_after(folder, &format!("ulimit -f {blocks}"), out)
+}
+
+/// Runs the experiment in a shell that has done `command`.
+fn run_after(folder: &Path, command: &str, out: &str) -> Output {
     let program = common::program(folder);
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(program.get_program());
+    shell.args(["-c", &format!("{command}; exec \"$0\" \"$@\"")]).arg(program.get_program());
     shell.current_dir(folder).env("GRADSPECTRA_DATA", common::root().join("datasets")).env_remove("RUST_BACKTRACE");
     shell.args(["run", "small.toml", "--quiet", "--out", out]).output().unwrap()
 }
@@ -76,6 +81,18 @@ fn a_full_disk_is_told_in_one_line_and_the_run_goes_on_once_there_is_room() {
 }
 
 #[test]
+fn files_have_the_permissions_that_the_umask_gives() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    write_experiment(folder.path());
+    for (umask, mode) in [("077", 0o600), ("022", 0o644)] {
+        assert!(run_after(folder.path(), &format!("umask {umask}"), umask).status.success());
+        let file = folder.path().join(umask).join("small/one/seed-1.json");
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+#[test]
 fn a_closed_pipe_stops_neither_a_run_nor_its_report() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());
@@ -86,6 +103,10 @@ fn a_closed_pipe_stops_neither_a_run_nor_its_report() {
         .spawn()
         .unwrap();
     drop((child.stdout.take(), child.stderr.take()));
+    while !folder.path().join("results/.lock").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     assert!(folder.path().join("results/report.html").is_file());
     for arguments in [&["list"][..], &["report", "--help"], &["plan", "small.toml"], &["fit", "nothing.npy"]] {
