@@ -32,6 +32,19 @@ const WIDEST: usize = 1 << 20;
 impl Row {
     /// Refuses values that fit no run, with the value, what is expected and the mend.
     pub(super) fn check(&self) -> std::result::Result<(), String> {
+        self.check_sizes()?;
+        self.check_position()?;
+        self.check_vectors()?;
+        if let Analysis::Entries { sampled_parameters: Some(0), .. } = self.analysis {
+            return Err("sampled-parameters is 0; give at least 1, or leave it out".to_owned());
+        }
+        match self.minibatches {
+            None => self.check_top(self.iterations),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn check_sizes(&self) -> std::result::Result<(), String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
         if self.id.is_empty() || self.id.starts_with('.') || !self.id.chars().all(plain) {
             return Err(format!("id is {:?}; use letters, digits, - and . only", self.id));
@@ -41,6 +54,9 @@ impl Row {
         }
         if !(2..=MOST).contains(&self.iterations) {
             return Err(format!("iterations is {}; it must be 2 to 2^32", self.iterations));
+        }
+        if self.seed_offset >= 1 << 32 {
+            return Err(format!("seed-offset is {}; it must be below 2^32", self.seed_offset));
         }
         if let ModelSpec::Fcn { width, hidden_layers, .. } | ModelSpec::Lnn { width, hidden_layers, .. } = self.model
             && (hidden_layers > Fcn::MOST_HIDDEN_LAYERS || !(1..=WIDEST).contains(&width))
@@ -52,25 +68,13 @@ impl Row {
                 self.model
             ));
         }
-        if let Some(threshold) = self.gradient_clipping
-            && (!threshold.is_finite() || threshold <= 0.0)
-        {
-            return Err(format!("gradient-clipping is {threshold}; it must be a positive number"));
+        if self.model.mixes_examples() && self.minibatches.is_none() && self.batch_size < 2 {
+            return Err("batch-size is 1, and batch-norm needs the statistics of at least 2 examples".to_owned());
         }
-        if self.training.is_some() && self.weights.is_some() {
-            return Err("training and weights are both given; give one".to_owned());
-        }
-        if let Some(Training { augmentation: Augmentation::CropAndFlip, .. }) = self.training
-            && self.data_set == DataSet::Avila
-        {
-            return Err("augmentation is crop-and-flip; Avila has no images: leave it out".to_owned());
-        }
-        if let Some(Training { epochs: 0, .. } | Training { batch: 0, .. }) = self.training {
-            return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
-        }
-        if self.seed_offset >= 1 << 32 {
-            return Err(format!("seed-offset is {}; it must be below 2^32", self.seed_offset));
-        }
+        Ok(())
+    }
+
+    fn check_position(&self) -> std::result::Result<(), String> {
         for labels in [self.labels, self.capture_labels] {
             if let LabelCorruption::SymmetricNoise { rate } = labels
                 && !(0.0..=1.0).contains(&rate)
@@ -78,15 +82,17 @@ impl Row {
                 return Err(format!("the rate of label noise is {rate}; it must be 0 to 1"));
             }
         }
-        if let Some(training) = &self.training {
-            check_training(training)?;
+        let Some(training) = &self.training else { return Ok(()) };
+        if self.weights.is_some() {
+            return Err("training and weights are both given; give one".to_owned());
         }
-        if self.model.mixes_examples() && self.minibatches.is_none() && self.batch_size < 2 {
-            return Err("batch-size is 1, and batch-norm needs the statistics of at least 2 examples".to_owned());
+        if training.augmentation == Augmentation::CropAndFlip && self.data_set == DataSet::Avila {
+            return Err("augmentation is crop-and-flip; Avila has no images: leave it out".to_owned());
         }
-        if let Analysis::Entries { sampled_parameters: Some(0), .. } = self.analysis {
-            return Err("sampled-parameters is 0; give at least 1, or leave it out".to_owned());
-        }
+        check_training(training)
+    }
+
+    fn check_vectors(&self) -> std::result::Result<(), String> {
         match self.vectors {
             Vectors::Gradients => {}
             Vectors::Updates { weight_decay, .. } => check_weight_decay(weight_decay)?,
@@ -95,16 +101,17 @@ impl Row {
                 check_weight_decay(weight_decay)?;
             }
         }
-        if self.vectors != Vectors::Gradients && self.gradient_clipping.is_some() {
+        let Some(threshold) = self.gradient_clipping else { return Ok(()) };
+        if !threshold.is_finite() || threshold <= 0.0 {
+            return Err(format!("gradient-clipping is {threshold}; it must be a positive number"));
+        }
+        if self.vectors != Vectors::Gradients {
             return Err("gradient-clipping is given with other vectors than gradients; leave one out".to_owned());
         }
-        if self.gradient_clipping.is_some() && matches!(self.analysis, Analysis::Entries { .. }) {
+        if matches!(self.analysis, Analysis::Entries { .. }) {
             return Err("gradient-clipping is given with a test of entries; leave it out".to_owned());
         }
-        match self.minibatches {
-            None => self.check_top(self.iterations),
-            Some(_) => Ok(()),
-        }
+        Ok(())
     }
 
     /// Refuses a K that T iterations do not give.
@@ -123,6 +130,9 @@ impl Row {
 }
 
 fn check_training(training: &Training) -> std::result::Result<(), String> {
+    if training.epochs == 0 || training.batch == 0 {
+        return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
+    }
     check_learning_rate(training.learning_rate)?;
     check_weight_decay(training.weight_decay)?;
     match training.milestones.iter().find(|share| !(0.0..=1.0).contains(*share)) {
