@@ -7,9 +7,10 @@ use burn::tensor::Device;
 use faer::Mat;
 use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, runs_on_cpu};
 
-use crate::gram::{GramBuilder, update_lower};
+use crate::gram::{GramBuilder, gram_terms, update_lower};
 use crate::products::Products;
 use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Result};
+pub use layer::LayerSize;
 use layer::{Layer, Rows, Values};
 
 /// Examples that run through the model at once on the CPU, and on a GPU at most.
@@ -24,6 +25,7 @@ pub struct ExampleFactors {
     layout: ParameterLayout,
     /// The row of every example's factors, `u32::MAX` where it has none.
     rows: Vec<u32>,
+    /// Those that are captured.
     layers: Vec<Layer>,
     device: Device,
 }
@@ -47,13 +49,33 @@ impl ExampleFactors {
         examples: LabelledInputs,
         indices: &[u32],
         device: &Device,
+        progress: impl FnMut(usize),
+    ) -> Result<Option<Self>> {
+        let all = 0..ParameterLayout::of(model).parameters();
+        Self::capture_parameters(model, examples, indices, &[all], device, progress)
+    }
+
+    /// As [`capture`](Self::capture), with the factors of no more layers than have some of the parameters `wanted`:
+    /// what is made of them is of those layers' parameters alone.
+    ///
+    /// # Errors
+    ///
+    /// A gradient that is not finite, of those layers.
+    pub fn capture_parameters<M: Classifier>(
+        model: &M,
+        examples: LabelledInputs,
+        indices: &[u32],
+        wanted: &[Range<usize>],
+        device: &Device,
         mut progress: impl FnMut(usize),
     ) -> Result<Option<Self>> {
         let layout = ParameterLayout::of(model);
         let model = model.clone().no_grad();
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
+        let is_wanted = |layer: &Layer| wanted.iter().any(|wanted| overlap(&layer.range, wanted));
         let mut layers: Vec<Layer> = Vec::new();
+        let mut done = 0;
         for chunk in indices.chunks(chunk_size(&layout, device)) {
             let traced = trace(&model, examples, chunk, device)?;
             if layers.is_empty() {
@@ -62,15 +84,16 @@ impl ExampleFactors {
                     None => return Ok(None),
                 }
             }
-            for (layer, traced) in layers.iter_mut().zip(traced) {
+            for (layer, traced) in layers.iter_mut().zip(traced).filter(|(layer, _)| is_wanted(layer)) {
                 if !layer.append(traced.factors) {
                     let place = format!("among examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
                     return Err(CaptureError::NotFinite { path: layer.path.clone(), place });
                 }
             }
-            let done = layers.first().map_or(0, Layer::examples);
+            done += chunk.len();
             progress(done);
         }
+        layers.retain(is_wanted);
         layers.sort_unstable_by_key(|layer| layer.range.start);
         Ok(Some(Self { layout, rows, layers, device: device.clone() }))
     }
@@ -91,9 +114,9 @@ impl ExampleFactors {
         (tiled && covered == layout.parameters()).then_some(layers)
     }
 
-    /// The bytes that the factors of one example take.
-    pub fn bytes_per_example(&self) -> usize {
-        self.layers.iter().map(Layer::bytes_per_example).sum()
+    /// The sizes of the captured layers, in the order of their parameters.
+    pub fn layers(&self) -> Vec<LayerSize> {
+        self.layers.iter().map(Layer::size).collect()
     }
 
     /// G for any minibatches of the captured examples.
@@ -104,7 +127,7 @@ impl ExampleFactors {
     pub fn history(&self, minibatches: MinibatchIndices) -> GradientHistory {
         self.check(minibatches);
         let mut gradients = Mat::zeros(self.layout.parameters(), minibatches.iterations());
-        for (layer, part) in self.parts() {
+        for (layer, part) in self.parts(0..usize::MAX) {
             let rows = layer.range.start + part.start;
             let block = gradients.as_mut().subrows_mut(rows, part.len());
             self.fill(layer, part, minibatches, block);
@@ -113,14 +136,19 @@ impl ExampleFactors {
     }
 
     /// G for any minibatches of the captured examples in blocks of rows, each made when it is asked for: the parameters
-    /// of a block, ascending, and their rows. A block has about 8192 rows, so 164 MB at T = 5000.
+    /// of a block, ascending, and their rows. A block has about 8192 rows, so 164 MB at T = 5000. Those are passed over
+    /// that have none of the parameters `wanted`.
     ///
     /// # Panics
     ///
     /// If a minibatch names an example that was not captured.
-    pub fn blocks<'a>(&'a self, minibatches: MinibatchIndices<'a>) -> impl Iterator<Item = (Range<usize>, Mat<f32>)> {
+    pub fn blocks<'a>(
+        &'a self,
+        minibatches: MinibatchIndices<'a>,
+        wanted: Range<usize>,
+    ) -> impl Iterator<Item = (Range<usize>, Mat<f32>)> {
         self.check(minibatches);
-        self.parts().map(move |(layer, part)| {
+        self.parts(wanted).map(move |(layer, part)| {
             let parameters = layer.range.start + part.start..layer.range.start + part.end;
             let mut block = Mat::zeros(part.len(), minibatches.iterations());
             self.fill(layer, part, minibatches, block.as_mut());
@@ -128,8 +156,13 @@ impl ExampleFactors {
         })
     }
 
-    fn parts(&self) -> impl Iterator<Item = (&Layer, Range<usize>)> {
-        self.layers.iter().flat_map(|layer| layer.parts().into_iter().map(move |part| (layer, part)))
+    /// The blocks of the captured layers, counted from a layer's first parameter, that have some of those `wanted`.
+    fn parts(&self, wanted: Range<usize>) -> impl Iterator<Item = (&Layer, Range<usize>)> {
+        let parts = |layer: &Layer| layer.size().blocks().into_iter();
+        let all = self.layers.iter().flat_map(move |layer| parts(layer).map(move |part| (layer, part)));
+        all.filter(move |(layer, part)| {
+            overlap(&(layer.range.start + part.start..layer.range.start + part.end), &wanted)
+        })
     }
 
     /// The Gram matrix of the minibatches' gradients, without forming G whole.
@@ -141,42 +174,52 @@ impl ExampleFactors {
     ///
     /// If a minibatch names an example that was not captured.
     pub fn gram(&self, minibatches: MinibatchIndices) -> Gram {
-        self.check(minibatches);
+        let all = 0..usize::MAX;
         if minibatches.batch() == 1 {
-            let gram = self.gram_of_examples(minibatches);
+            let gram = self.add_layers(Gram::zeros(minibatches.iterations()), minibatches, all.clone()).centred();
             if !gram.is_dominated_by_its_mean() {
                 return gram;
             }
         }
+        let within =
+            |(layer, part): (&Layer, Range<usize>)| layer.range.start + part.start..layer.range.start + part.end;
+        let terms = gram_terms(&self.parts(all.clone()).map(within).collect::<Vec<_>>());
         let mut builder = GramBuilder::new(minibatches.iterations()).on(&self.device);
-        for (_, block) in self.blocks(minibatches) {
-            builder.add(block);
+        for (parameters, block) in self.blocks(minibatches, all) {
+            builder.add_to_term(&terms, parameters, block);
         }
         builder.finish()
     }
 
-    fn gram_of_examples(&self, minibatches: MinibatchIndices) -> Gram {
+    /// Adds the plain inner products of the gradients of minibatches of one example, layer by layer, as far as a layer
+    /// has some of the parameters `wanted`.
+    ///
+    /// # Panics
+    ///
+    /// If a minibatch names an example that was not captured.
+    pub fn add_layers(&self, mut sum: Gram, minibatches: MinibatchIndices, wanted: Range<usize>) -> Gram {
+        self.check(minibatches);
         let products = Products::on(&self.device);
         let iterations = minibatches.iterations();
-        let mut gram = Mat::<f64>::zeros(iterations, iterations);
+        let gram = sum.inner_products_mut();
         let [mut inputs, mut deltas] = [(); 2].map(|()| Mat::<f32>::zeros(iterations, iterations));
-        for layer in &self.layers {
+        for layer in self.layers.iter().filter(|layer| overlap(&layer.range, &wanted)) {
             match &layer.values {
                 Values::Outer { input, delta, bias, .. } => {
                     products.inner_products(&mut inputs, self.select(input, minibatches).columns());
                     products.inner_products(&mut deltas, self.select(delta, minibatches).columns());
                     let constant = if *bias { 1.0 } else { 0.0 };
-                    update_lower(&mut gram, |i, j, sum| {
+                    update_lower(gram, |i, j, sum| {
                         sum + (f64::from(inputs[(i, j)]) + constant) * f64::from(deltas[(i, j)])
                     });
                 }
                 Values::Explicit(gradients) => {
                     products.inner_products(&mut deltas, self.select(gradients, minibatches).columns());
-                    update_lower(&mut gram, |i, j, sum| sum + f64::from(deltas[(i, j)]));
+                    update_lower(gram, |i, j, sum| sum + f64::from(deltas[(i, j)]));
                 }
             }
         }
-        Gram::from_inner_products(gram)
+        sum
     }
 
     fn select(&self, rows: &Rows, minibatches: MinibatchIndices) -> Rows {
@@ -195,6 +238,10 @@ impl ExampleFactors {
             }
         }
     }
+}
+
+fn overlap(first: &Range<usize>, second: &Range<usize>) -> bool {
+    first.start < second.end && second.start < first.end
 }
 
 fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {

@@ -1,3 +1,6 @@
+use std::iter;
+use std::ops::{AddAssign, Range};
+
 use burn::tensor::Device;
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
@@ -8,7 +11,10 @@ use crate::products::{Products, add_inner_products};
 ///
 /// It is held as the Gram matrix of the centred gradients g_t − ḡ with what leads back to the plain one: a mean
 /// gradient far larger than the noise around it does not drown the tail of the covariance in rounding.
-#[derive(Debug, Clone)]
+///
+/// Those of disjoint sets of parameters add up to that of all. Where they are plain inner products, with 0 in the place
+/// of ḡ, their sum is [`centred`](Self::centred) afterwards.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Gram {
     /// (g_i − ḡ)ᵀ(g_j − ḡ), lower triangle.
     centred: Mat<f64>,
@@ -19,6 +25,31 @@ pub struct Gram {
 }
 
 impl Gram {
+    /// That of no parameters, for `iterations` gradients.
+    pub fn zeros(iterations: usize) -> Self {
+        Self { centred: Mat::zeros(iterations, iterations), along_mean: vec![0.0; iterations], mean_squared_norm: 0.0 }
+    }
+
+    /// How many [`numbers`](Self::numbers) it consists of for `iterations` gradients.
+    pub fn count(iterations: usize) -> usize {
+        iterations * (iterations + 1) / 2 + iterations + 1
+    }
+
+    /// All that it consists of: the lower triangle column by column, the products with the mean, the mean's square.
+    pub fn numbers(&self) -> impl Iterator<Item = f64> {
+        let columns = (0..self.iterations()).flat_map(|j| &self.centred.col_as_slice(j)[j..]);
+        columns.chain(&self.along_mean).chain(iter::once(&self.mean_squared_norm)).copied()
+    }
+
+    /// Adds the Gram matrix of other parameters that consists of `numbers`.
+    pub fn add_numbers(&mut self, numbers: impl IntoIterator<Item = f64>) {
+        let mut numbers = numbers.into_iter();
+        let mut add = |sums: &mut [f64]| sums.iter_mut().zip(numbers.by_ref()).for_each(|(sum, value)| *sum += value);
+        (0..self.along_mean.len()).for_each(|j| add(&mut self.centred.col_as_slice_mut(j)[j..]));
+        add(&mut self.along_mean);
+        add(std::slice::from_mut(&mut self.mean_squared_norm));
+    }
+
     /// T.
     pub fn iterations(&self) -> usize {
         self.along_mean.len()
@@ -55,15 +86,25 @@ impl Gram {
 
     /// Whether the mean gradient is so much larger than the noise that f32 products of uncentred gradients lose the
     /// noise's spectrum.
-    pub(crate) fn is_dominated_by_its_mean(&self) -> bool {
+    pub fn is_dominated_by_its_mean(&self) -> bool {
         const RATIO: f64 = 100.0;
         let iterations = self.iterations();
         let noise = (0..iterations).map(|t| self.centred[(t, t)]).sum::<f64>() / iterations as f64;
         self.mean_squared_norm > RATIO * noise
     }
 
+    /// The same, centred in f64, of plain inner products.
+    pub fn centred(self) -> Self {
+        Self::from_inner_products(self.centred)
+    }
+
+    /// g_iᵀ g_j, where 0 stands for ḡ, lower triangle.
+    pub(crate) fn inner_products_mut(&mut self) -> &mut Mat<f64> {
+        &mut self.centred
+    }
+
     /// From g_iᵀ g_j, lower triangle, centred in f64.
-    pub(crate) fn from_inner_products(mut gram: Mat<f64>) -> Self {
+    fn from_inner_products(mut gram: Mat<f64>) -> Self {
         let iterations = gram.nrows();
         let entry = |i: usize, j: usize| if i >= j { gram[(i, j)] } else { gram[(j, i)] };
         let means: Vec<f64> = (0..iterations)
@@ -77,12 +118,28 @@ impl Gram {
     }
 }
 
+impl AddAssign<&Gram> for Gram {
+    fn add_assign(&mut self, other: &Gram) {
+        self.add_numbers(other.numbers());
+    }
+}
+
+/// The terms that a Gram matrix is the sum of, by their parameters: at most 128 groups of consecutive `blocks` of
+/// parameters, one block each where there are no more.
+pub fn gram_terms(blocks: &[Range<usize>]) -> Vec<Range<usize>> {
+    const MOST: usize = 128;
+    let blocks_each = blocks.len().div_ceil(MOST).max(1);
+    blocks.chunks(blocks_each).map(|group| group[0].start..group[group.len() - 1].end).collect()
+}
+
 /// Sums a Gram matrix over blocks of parameters: each block in its own precision, the blocks in f64.
 ///
 /// The result depends on the blocks' sizes, not on the number of threads.
 #[derive(Debug)]
 pub struct GramBuilder {
     gram: Gram,
+    /// A term that is not complete.
+    term: Option<Gram>,
     product: Mat<f32>,
     products: Products,
 }
@@ -93,12 +150,12 @@ impl GramBuilder {
 
     /// The Gram matrix of `iterations` gradients, with no parameter in it yet.
     pub fn new(iterations: usize) -> Self {
-        let gram = Gram {
-            centred: Mat::zeros(iterations, iterations),
-            along_mean: vec![0.0; iterations],
-            mean_squared_norm: 0.0,
-        };
-        Self { gram, product: Mat::zeros(0, 0), products: Products::default() }
+        Self::onto(Gram::zeros(iterations))
+    }
+
+    /// Goes on from the Gram matrix of other parameters.
+    pub fn onto(gram: Gram) -> Self {
+        Self { gram, term: None, product: Mat::zeros(0, 0), products: Products::default() }
     }
 
     /// The same with products in f32 formed on `device`, those in f64 on the CPU.
@@ -119,6 +176,27 @@ impl GramBuilder {
         self.products.inner_products(&mut self.product, block.as_ref());
         let product = &self.product;
         update_lower(&mut self.gram.centred, |i, j, value| value + f64::from(product[(i, j)]));
+    }
+
+    /// Adds the block `[parameters, T]` of the parameters `parameters` to a Gram matrix that is the sum of `terms`: the
+    /// blocks of a term are added up before it is added to the others. Blocks come in order.
+    ///
+    /// # Panics
+    ///
+    /// If the block has not T columns, or no term has its parameters.
+    pub fn add_to_term(&mut self, terms: &[Range<usize>], parameters: Range<usize>, block: Mat<f32>) {
+        let term = &terms[terms.partition_point(|term| term.end <= parameters.start)];
+        if *term == parameters {
+            return self.add(block);
+        }
+        let begun = self.term.take().unwrap_or_else(|| Gram::zeros(self.gram.iterations()));
+        let others = std::mem::replace(&mut self.gram, begun);
+        self.add(block);
+        let begun = std::mem::replace(&mut self.gram, others);
+        match parameters.end == term.end {
+            true => self.gram += &begun,
+            false => self.term = Some(begun),
+        }
     }
 
     /// Adds rows of G `[parameters, T]` in blocks of 4096, 80 MB at T = 5000.
@@ -155,6 +233,18 @@ impl GramBuilder {
             .collect();
         self.gram.along_mean.iter_mut().zip(along).for_each(|(sum, value)| *sum += value);
         self.gram.mean_squared_norm += mean.iter().map(|value| value * value).sum::<f64>();
+    }
+
+    /// The Gram matrix of the parameters that were added so far.
+    pub fn sum(&self) -> &Gram {
+        &self.gram
+    }
+
+    /// Begins anew, with no parameter.
+    pub fn clear(&mut self) {
+        self.gram.centred.fill(0.0);
+        self.gram.along_mean.fill(0.0);
+        self.gram.mean_squared_norm = 0.0;
     }
 
     /// The Gram matrix of the parameters that were added.

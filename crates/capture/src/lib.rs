@@ -16,8 +16,8 @@ mod updates;
 
 pub use direct::{Trajectory, direct_block, direct_history, for_each_gradient};
 pub use error::{CaptureError, Result};
-pub use factors::ExampleFactors;
-pub use gram::{Gram, GramBuilder};
+pub use factors::{ExampleFactors, LayerSize};
+pub use gram::{Gram, GramBuilder, gram_terms};
 pub use history::GradientHistory;
 pub use layout::{ParameterLayout, ParameterSlot};
 pub use minibatch::MinibatchIndices;

@@ -21,7 +21,7 @@ impl GpuMemory {
     /// A GPU that every driver serves: 2 GiB, with WebGPU's least limit of a buffer.
     const LEAST: Self = Self { total: 2 << 30, buffer: 128 << 20 };
 
-    /// The memory of `device`; [`LEAST`](Self::LEAST) where it tells nothing, as the CPU.
+    /// The memory of `device`; `LEAST` where it tells nothing, as the CPU.
     pub fn of(device: &Device) -> Self {
         told(device).unwrap_or(Self::LEAST)
     }

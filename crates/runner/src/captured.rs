@@ -2,8 +2,10 @@
 
 mod entries;
 mod gradients;
+mod terms;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
@@ -17,6 +19,7 @@ use crate::power_law::PowerLawReport;
 use crate::progress::Reporter;
 use crate::result::{CaptureReport, EntriesFinding, Finding, SpectrumFinding, SpectrumSummary, Timings, Way};
 use crate::seeds::Purpose;
+use crate::store::Store;
 use crate::task::Task;
 use crate::{files, memory, npy};
 
@@ -27,7 +30,15 @@ pub(crate) struct Captured<'a, M: Classifier> {
     tasks: &'a [Task],
     device: &'a Device,
     reporter: Reporter,
-    factors: Option<Factors>,
+    /// The folder of terms of Gram matrices that were made before.
+    terms: Option<&'a Store>,
+    /// The terms that are made here, where others are left to other machines.
+    part: Option<Range<usize>>,
+    /// Which terms are at hand, by their Gram matrices' keys.
+    at_hand: BTreeMap<String, Vec<bool>>,
+    factors: Option<ExampleFactors>,
+    /// The parameters whose factors are captured, by the vectors that they are captured for.
+    held: BTreeMap<String, Vec<Range<usize>>>,
     /// The bytes that G and what is formed of it may take.
     room: u64,
     whole: Option<(String, Mat<f32>)>,
@@ -37,12 +48,6 @@ pub(crate) struct Captured<'a, M: Classifier> {
     tested: BTreeMap<String, EntriesFinding>,
     /// What was spent since the last row.
     pub(crate) timings: Timings,
-}
-
-enum Factors {
-    Captured(Box<ExampleFactors>),
-    /// The model does not go through the trace.
-    Unavailable,
 }
 
 /// What a task came to.
@@ -81,7 +86,11 @@ impl<'a, M: Classifier> Captured<'a, M> {
             tasks,
             device,
             reporter,
+            terms: None,
+            part: None,
+            at_hand: BTreeMap::new(),
             factors: None,
+            held: BTreeMap::new(),
             room: budget.saturating_sub(memory::of_tasks(tasks)?.fixed),
             whole: None,
             gram: None,
@@ -91,13 +100,18 @@ impl<'a, M: Classifier> Captured<'a, M> {
         })
     }
 
+    /// Takes the terms of Gram matrices that `store` holds.
+    pub(crate) fn with_terms(self, store: &'a Store) -> Self {
+        Self { terms: Some(store), ..self }
+    }
+
     /// Captures what `task` needs, as far as it is not at hand, and tests it.
     pub(crate) fn analyse(&mut self, task: &Task) -> Result<Analysed> {
         let drawn = self.draw(task)?;
         let minibatches = drawn.minibatches()?;
         let iterations = minibatches.iterations();
         task.row.check_top(iterations).map_err(|reason| Error::Unfit { reason })?;
-        let way = if self.factored(task)? { Way::Factored } else { Way::Direct };
+        let way = if task.is_factored() { Way::Factored } else { Way::Direct };
         let mut capture = CaptureReport {
             way,
             parameters: ParameterLayout::of(self.model).parameters(),
@@ -123,7 +137,6 @@ impl<'a, M: Classifier> Captured<'a, M> {
     /// The spectrum of `matrix` of the vectors of `task`.
     pub(crate) fn spectrum_of(&mut self, task: &Task, matrix: Matrix) -> Result<Spectrum> {
         let drawn = self.draw(task)?;
-        self.factored(task)?;
         Ok(self.spectrum(task, drawn.minibatches()?, matrix)?.0)
     }
 

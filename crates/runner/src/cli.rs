@@ -303,7 +303,7 @@ pub struct Run {
     /// The folder for results [default: results, with --quick results-quick]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Computes rows anew that are done; trained positions are kept
+    /// Computes rows anew that are done; trained positions and terms of Gram matrices are kept
     #[arg(long)]
     pub fresh: bool,
     /// How often a training in progress is saved, in seconds, for a run that goes on after a break

@@ -144,11 +144,13 @@ fn reproduce(experiments: Vec<Experiment>, format: TableFormat, part: &Part, run
     set_threads(run.threads)?;
     let shortened = shortened(experiments.clone(), run)?;
     let options = options(run);
-    memory::check_memory(&shortened, &options.seeds, run.backend, &data_root(run)?, options.memory)?;
+    let (data, found) = (data_root(run)?, Store::at(&out(run)));
+    memory::check_memory(&shortened, &options.seeds, run.backend, &data, options.memory, Some(&found))?;
     let mut store = Store::open(&out(run))?;
     store.lock()?;
-    let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
+    let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data)?;
     let outcome = gradspectra::run(&shortened, &store, &options);
+    gradspectra::forget_terms(&shortened, &options.seeds, run.backend, &data, &store)?;
     let shown = show(&experiments, &keys, &store, &options, format);
     outcome?;
     shown
@@ -212,7 +214,7 @@ fn write(experiments: &[Experiment], tables: &[Table], store: &Store, options: &
 fn follow(experiment: &Experiment, every: usize, run: &Run) -> anyhow::Result<Vec<Track>> {
     set_threads(run.threads)?;
     let (options, experiments) = (options(run), std::slice::from_ref(experiment));
-    memory::check_memory(experiments, &options.seeds, run.backend, &data_root(run)?, options.memory)?;
+    memory::check_memory(experiments, &options.seeds, run.backend, &data_root(run)?, options.memory, None)?;
     let mut store = Store::open(&out(run))?;
     store.lock()?;
     let tracks = track(experiment, &store, &options, every)?;

@@ -4,7 +4,7 @@ use gradspectra_data::DataSet;
 use gradspectra_models::Training;
 
 use crate::experiment::{Analysis, Axis, Row, Vectors};
-use crate::memory::Sizes;
+use crate::memory::{Share, Sizes};
 use crate::model::ModelSpec;
 
 /// Operations a second, and seconds, as docs/performance.md measured them on 2 virtual cores.
@@ -130,6 +130,16 @@ impl Workload {
             + operations.gram / rates::PRODUCT
             + analysis
     }
+}
+
+/// Seconds of `row` where no more than `share` is captured for its spectrum.
+pub(crate) fn seconds_of_share(row: &Row, share: Share) -> f64 {
+    if share.parameters == 0 {
+        return rates::START + eigenvalue_seconds(row.iterations as f64);
+    }
+    let sizes = Sizes::of(row);
+    let (parameters, factors) = (sizes.parameters.min(share.parameters), sizes.factors.min(share.factors));
+    Workload::with_sizes(&Sizes { parameters, factors, ..sizes }, row).seconds()
 }
 
 /// Seconds of all eigenvalues of a matrix of order `order`.

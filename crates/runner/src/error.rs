@@ -100,10 +100,10 @@ pub enum Error {
         /// The id.
         id: String,
     },
-    /// A row's training is not done.
+    /// The training of a row or of a part is not done.
     #[error("{id} needs {training}, which is not done; do it first, or name both with --task")]
     TrainingMissing {
-        /// The id of the row's task.
+        /// The id of the row's or part's task.
         id: String,
         /// The id of the training.
         training: String,

@@ -1,6 +1,7 @@
 //! Runs tasks: examples to gradients, gradients to spectra, spectra to verdicts.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::result::{PositionReport, RowResult};
 use crate::seeds::Purpose;
 use crate::store::Store;
 use crate::task::{Task, tasks};
+use crate::terms::Part;
 
 /// How a run is done.
 #[derive(Debug, Clone)]
@@ -69,7 +71,7 @@ pub(crate) fn run_groups(groups: Vec<Vec<Task>>, data: &DataRoot, store: &Store,
     for mut group in groups {
         if !options.fresh {
             group.retain(|task| {
-                let done = store.result(&task.experiment, &task.row.id, task.seed, Some(&task.key)).is_some();
+                let done = task.is_done(store);
                 if done {
                     options.reporter.line(format!("{}: done already", name(task)));
                 }
@@ -103,6 +105,18 @@ pub(crate) fn train(task: &Task, data: &DataRoot, store: &Store, options: &RunOp
     let device = options.backend.device(options.device)?.autodiff();
     let tasks = std::slice::from_ref(task);
     Group { tasks, position: &task.position, device: &device, data, store, options }.train()
+}
+
+/// Makes the terms `part` of the Gram matrix of `task`, as far as they are not there, and keeps them.
+pub(crate) fn make_part(task: &Task, part: &Part, data: &DataRoot, store: &Store, options: &RunOptions) -> Result<()> {
+    options.reporter.line(&part.id);
+    let device = options.backend.device(options.device)?.autodiff();
+    let tasks = std::slice::from_ref(task);
+    let group = Group { tasks, position: &task.position, device: &device, data, store, options };
+    let (examples, _) = group.load(Split::Train)?;
+    let terms = part.terms.clone();
+    let part = PartTask { group: &group, examples: &examples, terms };
+    group.position.model.with(examples.shape(), examples.classes(), &device, part)
 }
 
 pub(crate) fn name(task: &Task) -> String {
@@ -212,6 +226,7 @@ impl ModelTask for GroupTask<'_> {
         let seen = group.seen(self.examples)?;
         let examples = labelled(&seen);
         let mut captured = Captured::new(&model, examples, group.tasks, group.device, reporter, group.options.memory)?;
+        captured = captured.with_terms(group.store);
         captured.timings.training = training;
         let mut failure = None;
         for task in group.tasks {
@@ -242,6 +257,25 @@ impl ModelTask for PositionTask<'_> {
     fn run<M: Classifier>(self, model: M) -> Result<()> {
         self.group.place(model, labelled(self.examples))?;
         Ok(())
+    }
+}
+
+/// Some terms of a Gram matrix.
+struct PartTask<'a> {
+    group: &'a Group<'a>,
+    examples: &'a Examples,
+    terms: Range<usize>,
+}
+
+impl ModelTask for PartTask<'_> {
+    type Output = ();
+
+    fn run<M: Classifier>(self, model: M) -> Result<()> {
+        let Group { tasks, device, options, store, .. } = *self.group;
+        let (model, ..) = self.group.place(model, labelled(self.examples))?;
+        let seen = self.group.seen(self.examples)?;
+        let captured = Captured::new(&model, labelled(&seen), tasks, device, options.reporter, options.memory)?;
+        captured.with_terms(store).make_part(&tasks[0], self.terms, store)
     }
 }
 

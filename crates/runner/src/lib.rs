@@ -36,6 +36,7 @@ mod slurm;
 mod store;
 mod table;
 mod task;
+mod terms;
 mod track;
 
 pub use gradspectra_analysis as analysis;
@@ -49,7 +50,7 @@ pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
 pub use experiment::{Analysis, Axis, CaptureInputs, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
 pub use fit::{Top, fit_file};
-pub use graph::{PlannedTask, TaskGraph, TaskKind, run_tasks};
+pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, run_tasks};
 pub use interrupt::end_on_signals;
 pub use matrix_file::Orientation;
 pub use merge::{Merged, merge};
@@ -67,6 +68,7 @@ pub use slurm::{Cluster, Job, Submission, ended, submit};
 pub use store::Store;
 pub use table::{Figures, Measure, Table, TableFormat, TableRow, wrapped};
 pub use task::TaskKeys;
+pub use terms::forget_terms;
 pub use track::{Track, TrackFormat, TrackPoint, TrackedLaw, followed, track};
 
 /// This program and its version, as results name it.

@@ -1,15 +1,19 @@
 //! The memory that rows take, before they take it.
 
+mod sizes;
+
 use gradspectra_models::Augmentation;
 
 use crate::backend::Backend;
-use crate::cost::multiply_adds;
-use crate::data::{DataRoot, DataSet, LabelCorruption};
-use crate::experiment::{Analysis, Axis, Experiment, Row, Vectors};
+use crate::data::DataRoot;
+use crate::experiment::{Analysis, Experiment, Row};
 use crate::minibatches::sized;
-use crate::model::ModelSpec;
+use crate::store::Store;
 use crate::task::{Task, tasks};
 use crate::{Error, Result};
+
+pub(crate) use sizes::Share;
+pub use sizes::Sizes;
 
 /// Rows of G that are captured at once at the least.
 pub(crate) const LEAST_ROWS: usize = 8192;
@@ -25,12 +29,6 @@ const TEST_EXAMPLES: u64 = 10_437;
 const PARAMETER_COPIES: u64 = 6;
 /// What a training holds beside, of buffers.
 const TRAINING_BUFFERS: u64 = 16 << 20;
-
-/// Numbers that a pass holds for its backward pass, an example, as measured: ResNet18 of width 64, and LeNet.
-const RESNET18_ACTIVATIONS: u64 = 2_000_000;
-const LENET_ACTIVATIONS: u64 = 32_000;
-/// Examples that run through a network at once for their factors.
-const FACTOR_CHUNK: usize = 500;
 
 /// The memory of rows that share a position, in bytes, from the sizes of what is held at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,19 +48,42 @@ impl MemoryEstimate {
     ///
     /// A row's file of minibatches cannot be read.
     pub fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Result<Self> {
+        Self::of_shares(rows.into_iter().map(|row| Ok((row, Share::ALL))))
+    }
+
+    /// The same for rows of which as much is captured as their shares say.
+    pub(crate) fn of_shares<'a>(rows: impl IntoIterator<Item = Result<(&'a Row, Share)>>) -> Result<Self> {
         let (mut all, mut drawn, mut passed) = (Self::default(), 0, 0);
         for row in rows {
+            let (row, share) = row?;
             let row = &sized(row)?;
-            let sizes = Sizes::of(row);
-            drawn += row.iterations * row.batch_size;
+            let sizes = Sizes::of(row).captured(share);
+            drawn += if share.parameters > 0 { row.iterations * row.batch_size } else { 0 };
             all.fixed = all.fixed.max(sizes.fixed(row, drawn));
             if sizes.factors == 0 && matches!(row.analysis, Analysis::Entries { .. }) {
-                passed += sizes.rows(row);
+                passed += sizes.rows(row, share);
             }
-            all.rows = all.rows.max(passed).max(sizes.rows(row));
-            all.least_rows = all.least_rows.max(sizes.least_rows(row));
+            all.rows = all.rows.max(passed).max(sizes.rows(row, share));
+            all.least_rows = all.least_rows.max(sizes.least_rows(row, share));
         }
         Ok(all)
+    }
+
+    /// The estimate for making some terms of the Gram matrix of `row`.
+    ///
+    /// # Errors
+    ///
+    /// The row's file of minibatches cannot be read.
+    pub(crate) fn of_part(row: &Row, share: Share) -> Result<Self> {
+        let row = &sized(row)?;
+        let sizes = Sizes::of(row).captured(share);
+        let square = (row.iterations * row.iterations) as u64;
+        let gram = |rows: u64| F32 * sizes.gram(row, rows).max(4 * square);
+        Ok(Self {
+            fixed: sizes.fixed(row, row.iterations * row.batch_size),
+            rows: gram(sizes.parameters.min(share.parameters)),
+            least_rows: gram(sizes.block().min(share.parameters)),
+        })
     }
 
     /// All together where memory is free.
@@ -78,114 +99,6 @@ impl MemoryEstimate {
     /// All together under `budget`, which is at least [`least`](Self::least).
     pub fn within(&self, budget: u64) -> u64 {
         self.total().min(budget.max(self.least()))
-    }
-}
-
-/// The sizes of data and network that decide what a row takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
-    /// The training examples.
-    pub examples: u64,
-    /// The numbers in an example's input.
-    pub features: u64,
-    /// n.
-    pub parameters: u64,
-    /// The numbers in an example's factors; 0 where there are none.
-    pub factors: u64,
-    /// The numbers that a pass holds, an example.
-    pub activations: u64,
-    /// Multiply-adds of a pass forward, an example.
-    pub multiply_adds: u64,
-}
-
-impl Sizes {
-    /// The training examples of a data set, the shape of one's input, and the classes.
-    pub(crate) fn of_data_set(data_set: DataSet) -> (u64, &'static [usize], usize) {
-        match data_set {
-            DataSet::Mnist => (60_000, &[1, 28, 28], 10),
-            DataSet::Cifar10 => (50_000, &[3, 32, 32], 10),
-            DataSet::Cifar100 => (50_000, &[3, 32, 32], 100),
-            DataSet::Avila => (10_430, &[10], 12),
-        }
-    }
-
-    /// The sizes of `row`.
-    pub fn of(row: &Row) -> Self {
-        let (examples, shape, classes) = Self::of_data_set(row.data_set);
-        let size = row.model.size(shape, classes);
-        let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
-        let activations = match row.model {
-            ModelSpec::ResNet18 { width } => RESNET18_ACTIVATIONS * width as u64 / 64,
-            ModelSpec::LeNet { .. } => LENET_ACTIVATIONS,
-            ModelSpec::Fcn { .. } | ModelSpec::Lnn { .. } => 0,
-        };
-        Self {
-            examples,
-            features: shape.iter().product::<usize>() as u64,
-            parameters: size.parameters as u64,
-            factors: size.factors.filter(|_| !along_run).unwrap_or(0) as u64,
-            activations,
-            multiply_adds: multiply_adds(row.model, shape, classes),
-        }
-    }
-
-    /// The bytes that `row` takes by itself where memory is free.
-    pub fn total(&self, row: &Row) -> u64 {
-        self.fixed(row, row.iterations * row.batch_size) + self.rows(row)
-    }
-
-    /// What is held for `row` whatever the budget, where rows draw `drawn` examples in all.
-    fn fixed(&self, row: &Row, drawn: usize) -> u64 {
-        let copies = if row.capture_labels == LabelCorruption::None && !row.capture_inputs.is_noise() { 1 } else { 2 };
-        let inputs = copies * self.examples * self.features;
-        let factors = self.examples.min(drawn as u64) * self.factors;
-        let minibatches = (row.iterations * row.batch_size) as u64;
-        let chunk = if self.factors > 0 { FACTOR_CHUNK } else { row.batch_size };
-        let pass = chunk as u64 * self.activations + self.parameters * u64::from(self.factors == 0) * 4;
-        BASE + F32 * (inputs + factors + minibatches + pass)
-    }
-
-    /// What `row` holds beside where memory is free.
-    fn rows(&self, row: &Row) -> u64 {
-        self.beside(row, self.parameters, row.iterations as u64)
-    }
-
-    fn least_rows(&self, row: &Row) -> u64 {
-        self.beside(row, self.block(), row.iterations.min(LEAST_COLUMNS) as u64)
-    }
-
-    /// The rows of the smallest block of G.
-    fn block(&self) -> u64 {
-        self.parameters.min(LEAST_ROWS as u64)
-    }
-
-    /// What `row` holds beside with blocks of G of `rows` or, where its axis allows them, of `columns`.
-    fn beside(&self, row: &Row, rows: u64, columns: u64) -> u64 {
-        let iterations = row.iterations as u64;
-        let updates = row.vectors != Vectors::Gradients;
-        let numbers = match row.analysis {
-            Analysis::Spectrum { .. } => {
-                let square = iterations * iterations;
-                let held = match self.factors > 0 {
-                    true if updates => 2 * self.block(),
-                    true => self.block(),
-                    false => rows + self.block(),
-                };
-                (3 * square + held * iterations).max(6 * square)
-            }
-            Analysis::Entries { along: Axis::Dimension, .. } if self.factors == 0 && !updates => 0,
-            Analysis::Entries { along: Axis::Dimension, .. } if updates => {
-                (self.parameters + self.block()) * iterations
-            }
-            Analysis::Entries { along: Axis::Dimension, .. } => self.parameters * columns + self.block() * iterations,
-            Analysis::Entries { sampled_parameters, .. } => {
-                let sampled = sampled_parameters.map_or(0, |sampled| self.parameters.min(sampled as u64));
-                let heard = self.factors == 0 && !updates && sampled > 0;
-                let held = if heard { 0 } else { rows + self.block() };
-                (held + sampled) * iterations
-            }
-        };
-        F32 * numbers
     }
 }
 
@@ -235,7 +148,8 @@ fn kilobytes(path: &str, name: &str) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
-/// Refuses rows that do not fit `budget` bytes even in the smallest blocks.
+/// Refuses rows that do not fit `budget` bytes even in the smallest blocks, with the terms of Gram matrices that `store`
+/// holds.
 ///
 /// # Errors
 ///
@@ -246,29 +160,31 @@ pub fn check_memory(
     backend: Backend,
     data: &DataRoot,
     budget: u64,
+    store: Option<&Store>,
 ) -> Result<()> {
-    check_groups(&tasks(experiments, seeds, backend, data)?, budget)
+    let groups = tasks(experiments, seeds, backend, data)?;
+    groups.iter().try_for_each(|group| check_group(group, budget, |task| Share::of(task, store)))
 }
 
-/// Refuses `groups` of tasks that need more than `budget` bytes even with blocks as small as they are made.
-pub(crate) fn check_groups(groups: &[Vec<Task>], budget: u64) -> Result<()> {
-    for group in groups {
-        let needed = of_tasks(group)?.least();
-        if needed > budget {
-            let first = &group[0];
-            return Err(Error::Setting {
-                name: "the memory",
-                found: gigabytes(budget),
-                mend: format!(
-                    "{} {} needs about {}: raise --memory, or lower its iterations",
-                    first.experiment,
-                    first.row.id,
-                    gigabytes(needed)
-                ),
-            });
-        }
+/// Refuses tasks at one position that need more than `budget` bytes even with blocks as small as they are made.
+pub(crate) fn check_group(group: &[Task], budget: u64, share: impl Fn(&Task) -> Result<Share>) -> Result<()> {
+    let Some(first) = group.first() else { return Ok(()) };
+    let shares = group.iter().map(|task| Ok((&task.row, share(task)?)));
+    check(&format!("{} {}", first.experiment, first.row.id), MemoryEstimate::of_shares(shares)?.least(), budget)
+}
+
+/// Refuses `what` where it needs more than `budget` bytes.
+///
+/// # Errors
+///
+/// With the estimate and the ways out.
+pub fn check(what: &str, needed: u64, budget: u64) -> Result<()> {
+    if needed <= budget {
+        return Ok(());
     }
-    Ok(())
+    let mend =
+        format!("{what} needs about {}: raise --memory, lower its iterations, or see tasks --parts", gigabytes(needed));
+    Err(Error::Setting { name: "the memory", found: gigabytes(budget), mend })
 }
 
 /// The bytes that the training of `row` takes, with its test examples.

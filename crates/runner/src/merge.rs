@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::position::stored_as;
-use crate::store::{POSITIONS, Store, folders, names, seeds};
+use crate::store::{POSITIONS, Store, TERMS, folders, names, seeds};
 use crate::task::TaskKeys;
+use crate::terms::is_term;
 
 /// What joining folders came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Merged {
     pub results: usize,
     /// Trained positions that were copied.
     pub positions: usize,
+    /// Terms of Gram matrices that were copied.
+    pub terms: usize,
     /// Results that are not whole or of another spec than the run's.
     pub left_out: Vec<PathBuf>,
 }
@@ -31,17 +34,17 @@ struct Whole {
 /// What is found in folders, by where it lies in each.
 type Found = BTreeMap<PathBuf, Whole>;
 
-/// Copies the results and trained positions of `folders` to `out`, which is locked; of the rows that `keys` knows only
-/// results of its tasks are taken.
+/// Copies the results, trained positions and terms of Gram matrices of `folders` to `out`, which is locked; of the rows
+/// that `keys` knows only results of its tasks are taken.
 ///
 /// # Errors
 ///
-/// Two folders have other bytes for one row and seed or for one position, in which case nothing is written; a file
+/// Two folders have other bytes for one row and seed, one position or one term, in which case nothing is written; a file
 /// cannot be read or written.
 pub fn merge(sources: &[Store], out: &Store, keys: &TaskKeys) -> Result<Merged> {
     let mut merged = Merged::default();
     let mut found = Found::new();
-    let (mut results, mut positions) = (Vec::new(), Vec::new());
+    let (mut results, mut positions, mut terms) = (Vec::new(), Vec::new(), Vec::new());
     for store in std::iter::once(out).chain(sources) {
         let own = std::ptr::eq(store, out);
         for (name, whole) in whole_results(store, keys, &mut merged.left_out)? {
@@ -54,12 +57,17 @@ pub fn merge(sources: &[Store], out: &Store, keys: &TaskKeys) -> Result<Merged> 
                 positions.push(name);
             }
         }
+        for (name, whole) in whole_terms(store)? {
+            if add(&mut found, &name, whole)? && !own {
+                terms.push(name);
+            }
+        }
     }
-    for name in positions.iter().chain(&results) {
+    for name in positions.iter().chain(&terms).chain(&results) {
         copy(&found[name], name.parent().unwrap_or(Path::new("")), out)?;
     }
     merged.left_out.retain(|file| !file.starts_with(out.root()));
-    (merged.results, merged.positions) = (results.len(), positions.len());
+    (merged.results, merged.positions, merged.terms) = (results.len(), positions.len(), terms.len());
     Ok(merged)
 }
 
@@ -125,4 +133,19 @@ fn whole_positions(store: &Store) -> Result<Vec<(PathBuf, Whole)>> {
         (name, Whole { agreed: vec![file.clone(), file.with_extension("safetensors")], beside: Vec::new() })
     });
     Ok(whole.collect())
+}
+
+/// The terms of Gram matrices of `store` that are whole.
+fn whole_terms(store: &Store) -> Result<Vec<(PathBuf, Whole)>> {
+    let folder = store.root().join(TERMS);
+    let mut terms = Vec::new();
+    if folder.is_dir() {
+        for key in folders(&folder)? {
+            for name in names(&folder.join(&key), |entry| is_term(&entry.path()))? {
+                let file = folder.join(&key).join(&name);
+                terms.push((Path::new(TERMS).join(&key).join(&name), Whole { agreed: vec![file], beside: Vec::new() }));
+            }
+        }
+    }
+    Ok(terms)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use burn::tensor::Device;
+use gradspectra_capture::LayerSize;
 use gradspectra_models::{BatchNormPlacement, Classifier, Fcn, FcnConfig, LeNetConfig, ResNet18Config};
 use serde::{Deserialize, Serialize};
 
@@ -75,15 +76,6 @@ fn no_batch_norm() -> BatchNormPlacement {
     BatchNormPlacement::None
 }
 
-/// The sizes that decide a network's memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ModelSize {
-    /// n.
-    pub(crate) parameters: usize,
-    /// The entries of one example's factors; `None` where the network mixes examples.
-    pub(crate) factors: Option<usize>,
-}
-
 /// What is done with a network, whatever its type.
 pub(crate) trait ModelTask {
     /// What comes of it.
@@ -152,34 +144,45 @@ impl ModelSpec {
         }
     }
 
-    /// n, and the entries of an example's factors, for inputs of `shape`.
-    pub(crate) fn size(self, shape: &[usize], classes: usize) -> ModelSize {
-        let features: usize = shape.iter().product();
+    /// The layers whose gradients come as factors, for inputs of `shape`; none where the network mixes examples.
+    pub(crate) fn layers(self, shape: &[usize], classes: usize) -> Vec<LayerSize> {
+        let linear = |sides: &[usize]| sides.windows(2).map(|pair| LayerSize::linear(pair[0], pair[1])).collect();
         match self {
+            _ if self.mixes_examples() => Vec::new(),
             Self::LeNet { padded } => {
                 let pooled = |side: usize| (side - 4) / 2;
                 let padding = if padded { 4 } else { 0 };
                 let flat = 16 * pooled(pooled(shape.get(1).map_or(28, |side| side + padding))).pow(2);
-                let convolutions = shape.first().map_or(1, |channels| channels * 150 + 6) + 2416;
-                let linear = [(flat, 120), (120, 84), (84, classes)];
-                ModelSize {
-                    parameters: convolutions + linear.iter().map(|(a, b)| a * b + b).sum::<usize>(),
-                    factors: Some(convolutions + linear.iter().map(|(a, b)| a + b).sum::<usize>()),
-                }
+                let first = shape.first().map_or(1, |channels| channels * 150 + 6);
+                let convolutions = [first, 2416].map(LayerSize::explicit);
+                [convolutions.to_vec(), linear(&[flat, 120, 84, classes])].concat()
             }
+            _ => linear(&self.sides(shape, classes)),
+        }
+    }
+
+    /// The widths of a fully connected or linear network, from its input to its output.
+    fn sides(self, shape: &[usize], classes: usize) -> Vec<usize> {
+        let hidden = match self {
+            Self::Fcn { width, hidden_layers, .. } | Self::Lnn { width, hidden_layers, .. } => {
+                vec![width; hidden_layers]
+            }
+            _ => Vec::new(),
+        };
+        [shape.iter().product()].into_iter().chain(hidden).chain([classes]).collect()
+    }
+
+    /// n, for inputs of `shape`.
+    pub(crate) fn parameters(self, shape: &[usize], classes: usize) -> usize {
+        match self {
             Self::Fcn { width, hidden_layers, batch_norm } | Self::Lnn { width, hidden_layers, batch_norm, .. } => {
-                let sides: Vec<usize> =
-                    [features].into_iter().chain(vec![width; hidden_layers]).chain([classes]).collect();
-                let pairs = || sides.windows(2);
+                let sides = self.sides(shape, classes);
                 let normalised: usize = match batch_norm {
                     BatchNormPlacement::None => 0,
                     BatchNormPlacement::BeforeLinear => sides[..sides.len() - 1].iter().sum(),
                     _ => width * hidden_layers,
                 };
-                ModelSize {
-                    parameters: pairs().map(|pair| pair[0] * pair[1] + pair[1]).sum::<usize>() + 2 * normalised,
-                    factors: (!self.mixes_examples()).then(|| pairs().map(|pair| pair[0] + pair[1]).sum()),
-                }
+                sides.windows(2).map(|pair| pair[0] * pair[1] + pair[1]).sum::<usize>() + 2 * normalised
             }
             Self::ResNet18 { width } => {
                 let block = |inputs: usize, outputs: usize| 9 * outputs * (inputs + outputs) + 4 * outputs;
@@ -191,8 +194,9 @@ impl ModelSpec {
                         block(inputs, outputs) + inputs * outputs + 2 * outputs + block(outputs, outputs)
                     })
                     .sum();
-                ModelSize { parameters: first + stages + 8 * width * classes + classes, factors: None }
+                first + stages + 8 * width * classes + classes
             }
+            Self::LeNet { .. } => self.layers(shape, classes).iter().map(LayerSize::parameters).sum(),
         }
     }
 
@@ -220,20 +224,24 @@ impl fmt::Display for ModelSpec {
 
 #[cfg(test)]
 mod tests {
+    use gradspectra_capture::{ExampleFactors, ParameterLayout};
+    use gradspectra_models::LabelledInputs;
+
     use super::*;
 
-    fn size(spec: ModelSpec, shape: &[usize], classes: usize) -> (usize, Option<usize>) {
-        let size = spec.size(shape, classes);
-        (size.parameters, size.factors)
-    }
-
-    struct Count;
+    /// n, and the layers that go through the trace, for inputs of a shape.
+    struct Count(Vec<usize>);
 
     impl ModelTask for Count {
-        type Output = usize;
+        type Output = (usize, Vec<LayerSize>);
 
-        fn run<M: Classifier>(self, model: M) -> Result<usize> {
-            Ok(gradspectra_capture::ParameterLayout::of(&model).parameters())
+        fn run<M: Classifier>(self, model: M) -> Result<Self::Output> {
+            let features = self.0.iter().product();
+            let (inputs, device) = (vec![0.5; features], Device::flex().autodiff());
+            let example = LabelledInputs::new(&inputs, &[0], features);
+            let factors = ExampleFactors::capture(&model, example, &[0], &device, |_| ()).expect("zeros are finite");
+            let layers = factors.map_or(Vec::new(), |factors| factors.layers());
+            Ok((ParameterLayout::of(&model).parameters(), layers))
         }
     }
 
@@ -250,13 +258,15 @@ mod tests {
             (fcn(30, 2, BatchNormPlacement::AfterLinear), vec![1, 28, 28], 10),
             (fcn(70, 0, BatchNormPlacement::None), vec![10], 12),
             (lnn, vec![1, 28, 28], 10),
-            (ModelSpec::ResNet18 { width: 64 }, vec![3, 32, 32], 100),
+            (ModelSpec::ResNet18 { width: 8 }, vec![3, 32, 32], 100),
         ] {
-            let counted = spec.with(&shape, classes, &device, Count).expect("the shapes fit");
-            assert_eq!(spec.size(&shape, classes).parameters, counted, "{spec}");
+            let counted = spec.with(&shape, classes, &device, Count(shape.clone())).expect("the shapes fit");
+            assert_eq!((spec.parameters(&shape, classes), spec.layers(&shape, classes)), counted, "{spec}");
         }
-        assert_eq!(size(ModelSpec::LeNet { padded: false }, &[1, 28, 28], 10), (44_426, Some(3246)));
-        assert_eq!(size(ModelSpec::ResNet18 { width: 64 }, &[3, 32, 32], 10), (11_173_962, None));
+        let lenet = ModelSpec::LeNet { padded: false };
+        let factors: usize = lenet.layers(&[1, 28, 28], 10).iter().map(|layer| layer.factors).sum();
+        assert_eq!((lenet.parameters(&[1, 28, 28], 10), factors), (44_426, 3246));
+        assert_eq!(ModelSpec::ResNet18 { width: 64 }.parameters(&[3, 32, 32], 10), 11_173_962);
     }
 
     #[test]
@@ -268,7 +278,10 @@ mod tests {
             (ModelSpec::ResNet18 { width: 64 }, vec![1, 28, 28]),
             (fcn, vec![10]),
         ] {
-            assert!(matches!(spec.with(&shape, 10, &device, Count), Err(Error::Setting { name: "model", .. })));
+            assert!(matches!(
+                spec.with(&shape, 10, &device, Count(shape.clone())),
+                Err(Error::Setting { name: "model", .. })
+            ));
         }
     }
 }

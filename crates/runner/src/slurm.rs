@@ -1,4 +1,4 @@
-//! A run given to Slurm: job arrays of trainings and of rows, and a job that merges.
+//! A run given to Slurm: job arrays of trainings, of parts and of rows, and a job that merges.
 
 mod script;
 
@@ -67,7 +67,7 @@ impl Cluster {
 /// A batch script and the jobs that come before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Its name: `trainings`, `rows`, `trained-rows`, `merge`.
+    /// Its name: `trainings`, `parts`, `trained-parts`, `rows`, `trained-rows`, `summed-rows`, `merge`.
     pub name: &'static str,
     /// The names of the jobs that end before it starts.
     pub after: Vec<&'static str>,
@@ -94,15 +94,26 @@ impl Submission {
     pub fn of(graph: &TaskGraph, cluster: &Cluster, store: &Store, task: &[String], merge: &[String]) -> Result<Self> {
         let folder = store.root().join("slurm");
         let rows: Vec<_> = graph.missing_rows().collect();
-        let is_needed = |id: &String| rows.iter().any(|row| row.needs.contains(id));
-        let trainings = graph.tasks.iter().filter(|task| task.kind == TaskKind::Training && !task.done);
-        let trainings: Vec<_> = trainings.filter(|task| is_needed(&task.id)).collect();
-        let waits = |row: &PlannedTask| trainings.iter().any(|training| row.needs.contains(&training.id));
-        let (trained, free): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| waits(row));
-        let arrays =
-            [("trainings", vec![], trainings), ("rows", vec![], free), ("trained-rows", vec!["trainings"], trained)];
+        let is_needed = |task: &&PlannedTask| !task.done && rows.iter().any(|row| row.needs.contains(&task.id));
+        let needed = |kind| graph.tasks.iter().filter(move |task| task.kind == kind).filter(is_needed);
+        let trainings: Vec<_> = needed(TaskKind::Training).collect();
+        let waits =
+            |task: &PlannedTask, others: &[&PlannedTask]| others.iter().any(|other| task.needs.contains(&other.id));
+        let (trained_parts, parts): (Vec<_>, Vec<_>) = needed(TaskKind::Part).partition(|part| waits(part, &trainings));
+        let (summed, rows): (Vec<_>, Vec<_>) =
+            rows.iter().copied().partition(|row| waits(row, &parts) || waits(row, &trained_parts));
+        let (trained, free): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| waits(row, &trainings));
+        let arrays = [
+            ("trainings", vec![], trainings.clone()),
+            ("parts", vec![], parts),
+            ("trained-parts", vec!["trainings"], trained_parts),
+            ("rows", vec![], free),
+            ("trained-rows", vec!["trainings"], trained),
+            ("summed-rows", vec!["parts", "trained-parts"], summed),
+        ];
         let mut jobs = Vec::new();
-        for (name, after, tasks) in arrays.into_iter().filter(|(_, _, tasks)| !tasks.is_empty()) {
+        for (name, mut after, tasks) in arrays.into_iter().filter(|(_, _, tasks)| !tasks.is_empty()) {
+            after.retain(|name| jobs.iter().any(|job: &Job| job.name == *name));
             jobs.push(Job { name, after, script: script::array(name, &tasks, cluster, &folder, task)? });
         }
         if !jobs.is_empty() {

@@ -21,10 +21,12 @@ pub struct Store {
 
 /// The folder of trained positions.
 pub(crate) const POSITIONS: &str = "positions";
+/// The folder of terms of Gram matrices.
+pub(crate) const TERMS: &str = "terms";
 /// The folder of the locks of tasks.
 const TASK_LOCKS: &str = ".tasks";
 
-/// The part of a position's key that names its files.
+/// The part of a key that names the files of a position or of terms.
 pub(crate) fn short_key(key: &str) -> &str {
     &key[..16]
 }

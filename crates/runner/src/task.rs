@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::experiment::{Experiment, Row};
+use crate::experiment::{Analysis, Experiment, Row, Vectors};
 use crate::files;
 use crate::position::PositionSpec;
-use crate::store::{POSITIONS, short_key};
+use crate::store::{POSITIONS, Store, short_key};
 
 /// One row at one seed.
 #[derive(Debug, Clone)]
@@ -22,13 +22,14 @@ pub(crate) struct Task {
     /// The SHA-256 of all that decides the result.
     pub(crate) key: String,
     pub(crate) position: PositionSpec,
+    minibatches_sha256: Option<String>,
 }
 
 #[derive(Serialize)]
 struct Identity<'a> {
     row: &'a Row,
     position: &'a PositionSpec,
-    minibatches_sha256: Option<String>,
+    minibatches_sha256: &'a Option<String>,
 }
 
 impl Task {
@@ -37,9 +38,9 @@ impl Task {
         let minibatches_sha256 = row.minibatches.as_deref().map(files::sha256_of_file).transpose()?;
         let bare =
             Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
-        let identity = Identity { row: &bare, position: &position, minibatches_sha256 };
+        let identity = Identity { row: &bare, position: &position, minibatches_sha256: &minibatches_sha256 };
         let key = files::sha256(&serde_json::to_vec(&identity).expect("a specification is plain data"));
-        Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position })
+        Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position, minibatches_sha256 })
     }
 
     /// The path of its result in the folder of results, without an ending.
@@ -65,8 +66,29 @@ impl Task {
 
     /// What decides G of rows at one position.
     pub(crate) fn vectors_key(&self) -> String {
-        let row = &self.row;
-        format!("{} {} {:?} {:?} {:?}", row.batch_size, row.iterations, row.sampling, row.minibatches, row.vectors)
+        let (row, minibatches) = (&self.row, &self.minibatches_sha256);
+        format!("{} {} {:?} {minibatches:?} {:?}", row.batch_size, row.iterations, row.sampling, row.vectors)
+    }
+
+    /// The SHA-256 of all that decides the Gram matrix before clipping.
+    pub(crate) fn gram_key(&self) -> String {
+        files::sha256(format!("{} {}", self.capture_key(), self.vectors_key()).as_bytes())
+    }
+
+    /// Whether its vectors come of factors of examples: a minibatch needs no pass of its own.
+    pub(crate) fn is_factored(&self) -> bool {
+        !self.row.model.mixes_examples() && !matches!(self.row.vectors, Vectors::AlongRun { .. })
+    }
+
+    /// Whether machines can form terms of its Gram matrix apart: along a run each would repeat the run.
+    pub(crate) fn shares_terms(&self) -> bool {
+        let spectrum = matches!(self.row.analysis, Analysis::Spectrum { .. });
+        spectrum && !matches!(self.row.vectors, Vectors::AlongRun { .. })
+    }
+
+    /// Whether `store` holds its result.
+    pub(crate) fn is_done(&self, store: &Store) -> bool {
+        store.result(&self.experiment, &self.row.id, self.seed, Some(&self.key)).is_some()
     }
 
     /// What decides the Gram matrix of rows at one position.

@@ -7,6 +7,44 @@ use gradspectra_models::{Factors, LayerFactors, WeightLayout};
 /// Parameters of a block, about.
 const BLOCK: usize = 8192;
 
+/// The sizes of a layer whose gradients are captured as factors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerSize {
+    /// Its parameters but for a bias that is the second factor.
+    weight: usize,
+    /// The parameters that are not taken apart.
+    row: usize,
+    /// The others.
+    bias: usize,
+    /// The numbers in an example's factors.
+    pub factors: usize,
+}
+
+impl LayerSize {
+    /// That of Burn's `Linear`, with a bias.
+    pub fn linear(inputs: usize, outputs: usize) -> Self {
+        Self { weight: inputs * outputs, row: outputs, bias: outputs, factors: inputs + outputs }
+    }
+
+    /// That of a layer whose factor is the gradient.
+    pub fn explicit(parameters: usize) -> Self {
+        Self { weight: parameters, row: 1, bias: 0, factors: parameters }
+    }
+
+    /// Its entries of a gradient.
+    pub fn parameters(&self) -> usize {
+        self.weight + self.bias
+    }
+
+    /// Its parameters in blocks of about 8192, counted from its first: whole rows of the weight, the bias on its own.
+    pub fn blocks(&self) -> Vec<Range<usize>> {
+        let step = self.row * (BLOCK / self.row).max(1);
+        let weight = (0..self.weight).step_by(step).map(|start| start..(start + step).min(self.weight));
+        let bias = (self.bias > 0).then_some(self.weight..self.parameters());
+        weight.chain(bias).collect()
+    }
+}
+
 /// The factors of one layer for every captured example.
 #[derive(Debug)]
 pub(super) struct Layer {
@@ -64,18 +102,17 @@ impl Layer {
         Self { path: traced.path.clone(), range, values }
     }
 
-    pub(super) fn bytes_per_example(&self) -> usize {
-        let width = match &self.values {
-            Values::Outer { input, delta, .. } => input.width + delta.width,
-            Values::Explicit(gradients) => gradients.width,
-        };
-        width * size_of::<f32>()
-    }
-
-    pub(super) fn examples(&self) -> usize {
+    pub(super) fn size(&self) -> LayerSize {
         match &self.values {
-            Values::Outer { delta, .. } => delta.columns().ncols(),
-            Values::Explicit(gradients) => gradients.columns().ncols(),
+            Values::Outer { input, delta, layout, .. } => {
+                let row = match layout {
+                    WeightLayout::InputMajor => delta.width,
+                    WeightLayout::OutputMajor => input.width,
+                };
+                let weight = input.width * delta.width;
+                LayerSize { weight, row, bias: self.range.len() - weight, factors: input.width + delta.width }
+            }
+            Values::Explicit(gradients) => LayerSize::explicit(gradients.width),
         }
     }
 
@@ -88,22 +125,5 @@ impl Layer {
             (Values::Explicit(rows), Factors::Explicit(gradients)) => rows.append(gradients),
             _ => unreachable!("a layer gives one kind of factors"),
         }
-    }
-
-    /// The layer's entries in parts of about [`BLOCK`]: whole rows of the weight, the bias on its own.
-    pub(super) fn parts(&self) -> Vec<Range<usize>> {
-        let (weight, row) = match &self.values {
-            Values::Outer { input, delta, layout, .. } => match layout {
-                WeightLayout::InputMajor => (input.width * delta.width, delta.width),
-                WeightLayout::OutputMajor => (input.width * delta.width, input.width),
-            },
-            Values::Explicit(gradients) => (gradients.width, 1),
-        };
-        let step = row * (BLOCK / row).max(1);
-        let mut parts: Vec<_> = (0..weight).step_by(step).map(|start| start..(start + step).min(weight)).collect();
-        if weight < self.range.len() {
-            parts.push(weight..self.range.len());
-        }
-        parts
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of the entries of G: whole, in blocks, or as a pass over the gradients yields them.
 
+use std::ops::Range;
+
 use faer::{Mat, MatRef};
 use gradspectra_analysis::{EntryTestConfig, EntryTests};
 use gradspectra_capture::{MinibatchIndices, ParameterLayout, Trajectory, for_each_gradient};
@@ -8,7 +10,7 @@ use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Captured, Factors};
+use super::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::{Analysis, Axis, Vectors};
 use crate::memory::LEAST_COLUMNS;
@@ -21,6 +23,7 @@ impl<M: Classifier> Captured<'_, M> {
         if let Some(tested) = self.tested.remove(&task.key) {
             return Ok(tested);
         }
+        self.capture_factors(task, 0..self.parameters())?;
         let mut tester = Tester::of(task, self.parameters())?;
         if self.is_heard(task) && tester.bytes(minibatches.iterations()) <= self.room {
             return self.entries_of_a_pass(task);
@@ -40,9 +43,12 @@ impl<M: Classifier> Captured<'_, M> {
 
     fn test_in_blocks(&self, task: &Task, minibatches: MinibatchIndices, tester: &mut Tester) -> Result<()> {
         match (tester.axis, &self.factors) {
-            (Axis::Iteration, _) => self
-                .for_each_block(task, minibatches, |parameters, block| tester.test(parameters.start, block.as_ref())),
-            (Axis::Dimension, Some(Factors::Captured(factors))) if task.row.vectors == Vectors::Gradients => {
+            (Axis::Iteration, _) => {
+                let all = 0..self.parameters();
+                let test = |parameters: Range<usize>, block: Mat<f32>| tester.test(parameters.start, block.as_ref());
+                self.for_each_block(task, minibatches, all, test)
+            }
+            (Axis::Dimension, Some(factors)) if task.row.vectors == Vectors::Gradients => {
                 let iterations = minibatches.iterations();
                 let columns = (self.room as usize / (size_of::<f32>() * self.parameters())).max(LEAST_COLUMNS);
                 (0..iterations).step_by(columns).try_for_each(|start| {
@@ -54,14 +60,14 @@ impl<M: Classifier> Captured<'_, M> {
         }
     }
 
-    fn parameters(&self) -> usize {
+    pub(super) fn parameters(&self) -> usize {
         ParameterLayout::of(self.model).parameters()
     }
 
     /// Whether a pass over the gradients yields what the task tests.
     fn is_heard(&self, task: &Task) -> bool {
         let entries = matches!(task.row.analysis, Analysis::Entries { .. });
-        entries && task.row.vectors == Vectors::Gradients && matches!(self.factors, Some(Factors::Unavailable))
+        entries && task.row.vectors == Vectors::Gradients && !task.is_factored()
     }
 
     /// Tests the entries of `task` in one pass over its gradients, and those of the tasks after it whose minibatches

@@ -1,5 +1,6 @@
 //! G at a position, whole or in blocks of rows, and its Gram matrix.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use faer::Mat;
@@ -8,7 +9,7 @@ use gradspectra_capture::{
 };
 use gradspectra_models::{Classifier, Optimiser};
 
-use super::{Captured, Drawn, Factors};
+use super::{Captured, Drawn};
 use crate::error::Result;
 use crate::experiment::{Analysis, Vectors};
 use crate::memory::LEAST_ROWS;
@@ -22,42 +23,63 @@ impl<M: Classifier> Captured<'_, M> {
         Ok(Drawn { indices, batch, examples })
     }
 
-    /// Whether the vectors of `task` come of factors; captures those of every example that the tasks need, once.
-    pub(super) fn factored(&mut self, task: &Task) -> Result<bool> {
-        if trajectory(task) != Trajectory::Fixed {
-            return Ok(false);
+    /// Captures the factors of the parameters `wanted` for `task`, where its vectors come of factors, with those that the
+    /// other tasks need.
+    pub(super) fn capture_factors(&mut self, task: &Task, wanted: Range<usize>) -> Result<()> {
+        if !task.is_factored() || self.holds(task, &wanted) {
+            return Ok(());
         }
-        if self.factors.is_none() {
-            self.factors = Some(self.capture_factors(task)?);
-        }
-        Ok(matches!(self.factors, Some(Factors::Captured(_))))
-    }
-
-    fn capture_factors(&mut self, first: &Task) -> Result<Factors> {
-        if first.row.model.mixes_examples() {
-            return Ok(Factors::Unavailable);
+        self.factors = None;
+        self.held = self.needed()?;
+        if !self.holds(task, &wanted) {
+            let all = 0..self.parameters();
+            let everything = self.tasks.iter().map(|task| (task.vectors_key(), vec![all.clone()]));
+            self.held = everything.collect();
         }
         let mut needed = vec![false; self.examples.len()];
-        for task in self.tasks.iter().filter(|task| trajectory(task) == Trajectory::Fixed) {
+        for task in self.tasks.iter().filter(|task| self.held.contains_key(&task.vectors_key())) {
             self.draw(task)?.indices.iter().for_each(|&index| needed[index as usize] = true);
         }
         let needed: Vec<u32> = (0..self.examples.len() as u32).filter(|&index| needed[index as usize]).collect();
+        let parameters: Vec<_> = self.held.values().flatten().cloned().collect();
         let step = self.reporter.step("gradients of examples", needed.len() as u64);
         let progress = |done: usize| step.at(done as u64);
-        let factors = ExampleFactors::capture(self.model, self.examples, &needed, self.device, progress)?;
-        self.timings.examples = step.finish();
-        Ok(match factors {
-            Some(factors) => Factors::Captured(Box::new(factors)),
-            None => Factors::Unavailable,
-        })
+        let (model, examples, device) = (self.model, self.examples, self.device);
+        let factors = ExampleFactors::capture_parameters(model, examples, &needed, &parameters, device, progress)?;
+        self.timings.examples += step.finish();
+        self.factors = Some(factors.expect("a network that mixes no examples goes through the trace"));
+        Ok(())
     }
 
-    /// Hands G of the task's vectors to `visit` in blocks of rows that fit the memory, in order: the parameters and
-    /// their rows. Without factors every block takes a pass over the minibatches.
+    fn holds(&self, task: &Task, wanted: &Range<usize>) -> bool {
+        let covers = |held: &Range<usize>| held.start <= wanted.start && wanted.end <= held.end;
+        self.held.get(&task.vectors_key()).is_some_and(|held| held.iter().any(covers))
+    }
+
+    /// The parameters whose factors the tasks need, by their vectors.
+    fn needed(&mut self) -> Result<BTreeMap<String, Vec<Range<usize>>>> {
+        let mut needed: BTreeMap<String, Vec<Range<usize>>> = BTreeMap::new();
+        let all = 0..self.parameters();
+        for task in self.tasks.iter().filter(|task| task.is_factored()) {
+            let parameters = match task.row.analysis {
+                Analysis::Spectrum { .. } => self.missing(task)?,
+                Analysis::Entries { .. } => vec![all.clone()],
+            };
+            if !parameters.is_empty() {
+                needed.entry(task.vectors_key()).or_default().extend(parameters);
+            }
+        }
+        Ok(needed)
+    }
+
+    /// Hands G of the task's vectors, at the parameters `wanted`, to `visit` in blocks of rows that fit the memory, in
+    /// order: the parameters, of factors also some beside those wanted, and their rows. Without factors every block takes
+    /// a pass over the minibatches.
     pub(super) fn for_each_block(
         &self,
         task: &Task,
         minibatches: MinibatchIndices,
+        wanted: Range<usize>,
         mut visit: impl FnMut(Range<usize>, Mat<f32>) -> Result<()>,
     ) -> Result<()> {
         let position = ParameterLayout::of(self.model).values(self.model);
@@ -67,13 +89,13 @@ impl<M: Classifier> Captured<'_, M> {
             }
             visit(parameters, block)
         };
-        if let (Some(Factors::Captured(factors)), Trajectory::Fixed) = (&self.factors, trajectory(task)) {
-            return factors.blocks(minibatches).try_for_each(|(parameters, block)| visit(parameters, block));
+        if let (Some(factors), true) = (&self.factors, task.is_factored()) {
+            return factors.blocks(minibatches, wanted).try_for_each(|(parameters, block)| visit(parameters, block));
         }
         let iterations = minibatches.iterations();
         let rows = self.rows_at_once(task, iterations);
-        for start in (0..position.len()).step_by(rows) {
-            let parameters = start..(start + rows).min(position.len());
+        for start in wanted.clone().step_by(rows) {
+            let parameters = start..(start + rows).min(wanted.end);
             let step = self.reporter.step("gradients, a pass each", iterations as u64);
             let progress = |done: usize| step.at(done as u64);
             let (model, device) = (self.model, self.device);
@@ -103,19 +125,7 @@ impl<M: Classifier> Captured<'_, M> {
             return Ok(());
         }
         (self.gram, self.whole) = (None, None);
-        let step = self.reporter.step("Gram matrix", 1);
-        let gram = match &self.factors {
-            Some(Factors::Captured(factors)) if task.row.vectors == Vectors::Gradients => factors.gram(minibatches),
-            _ => {
-                let mut builder = GramBuilder::new(minibatches.iterations()).on(self.device);
-                self.for_each_block(task, minibatches, |_, block| {
-                    builder.add_rows(block.as_ref());
-                    Ok(())
-                })?;
-                builder.finish()
-            }
-        };
-        self.timings.gradients += step.finish();
+        let gram = self.sum_of_terms(task, minibatches)?;
         let gram = match task.row.gradient_clipping {
             Some(threshold) => gram.clipped(threshold),
             None => gram,
@@ -138,7 +148,7 @@ impl<M: Classifier> Captured<'_, M> {
         }
         let step = self.reporter.step("gradients", 1);
         let mut whole = Mat::zeros(parameters, iterations);
-        self.for_each_block(task, minibatches, |parameters, block| {
+        self.for_each_block(task, minibatches, 0..parameters, |parameters, block| {
             whole.as_mut().subrows_mut(parameters.start, parameters.len()).copy_from(block);
             Ok(())
         })?;
@@ -149,7 +159,7 @@ impl<M: Classifier> Captured<'_, M> {
 }
 
 /// Where the gradients of `task` are taken.
-pub(super) fn trajectory(task: &Task) -> Trajectory {
+fn trajectory(task: &Task) -> Trajectory {
     match task.row.vectors {
         Vectors::Gradients | Vectors::Updates { .. } => Trajectory::Fixed,
         Vectors::AlongRun { optimiser, learning_rate, weight_decay } => {

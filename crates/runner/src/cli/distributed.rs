@@ -17,11 +17,21 @@ pub struct Part {
     pub task: Vec<String>,
 }
 
+/// How far rows are taken apart.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Split {
+    /// Has the Gram matrix of each spectrum made in P parts, or as many as it has terms, by machines that each capture
+    /// their part; the row's task adds them up, to the same bytes. Entries and rows along a run are not split
+    #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(1..))]
+    pub parts: Option<u32>,
+}
+
 const TASKS_EXAMPLES: &str = "\
 Examples:
   gradspectra tasks --table 5 --seeds 3
   gradspectra tasks --all --seeds 5 --format json
-  gradspectra reproduce --table 5 --task table-5/random-b1/seed-1 table-5/random-b10/seed-1";
+  gradspectra reproduce --table 5 --task table-5/random-b1/seed-1 table-5/random-b10/seed-1
+  gradspectra tasks --table 5 --rows random-b100 --parts 4    each Gram matrix by four machines";
 
 const MERGE_EXAMPLES: &str = "\
 Examples:
@@ -32,7 +42,8 @@ const SUBMIT_EXAMPLES: &str = "\
 Examples:
   gradspectra submit --table 5 --seeds 3 --partition cpu --account me
   gradspectra submit --all --cluster cluster.toml --dry-run
-  gradspectra submit my.toml --sbatch=--qos=long --at-once 20";
+  gradspectra submit my.toml --sbatch=--qos=long --at-once 20
+  gradspectra submit --table 5 --rows random-b100 --parts 4 --memory 1GB";
 
 /// Which tasks are listed.
 #[derive(Debug, Args)]
@@ -46,6 +57,8 @@ pub struct Tasks {
     /// How they are printed
     #[arg(long, value_enum, default_value_t)]
     pub format: TasksFormat,
+    #[command(flatten)]
+    pub split: Split,
     #[command(flatten)]
     pub run: Run,
 }
@@ -80,6 +93,8 @@ pub struct Submit {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub cluster: ClusterOptions,
+    #[command(flatten)]
+    pub split: Split,
     #[command(flatten)]
     pub run: Run,
 }

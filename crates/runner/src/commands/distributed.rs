@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use gradspectra::{
-    Error, Experiment, Reporter, Store, Submission, TaskGraph, TaskKeys, TaskKind, ended, memory, run_tasks,
+    Error, Experiment, GraphOptions, Merged, PlannedTask, Reporter, Store, Submission, TaskGraph, TaskKeys, TaskKind,
+    ended, forget_terms, memory, run_tasks,
 };
 
 use super::{chosen, data_root, options, out, print, seeds, selected, set_threads, shortened, show};
-use crate::cli::distributed::{Merge, Submit, Tasks, TasksFormat, absolute};
+use crate::cli::distributed::{Merge, Split, Submit, Tasks, TasksFormat, absolute};
 use crate::cli::{Run, Selection};
 
 /// The experiments of a selection or of a file.
@@ -20,17 +21,27 @@ pub(super) fn experiments(selection: &Selection, file: Option<&Path>) -> anyhow:
 }
 
 /// The tasks of a run, with what is done of them in its folder.
-fn graph(experiments: &[Experiment], run: &Run, budget: u64) -> anyhow::Result<TaskGraph> {
+fn graph(experiments: &[Experiment], run: &Run, budget: u64, split: Split, fresh: bool) -> anyhow::Result<TaskGraph> {
     let folder = out(run);
     let store = folder.is_dir().then(|| Store::open(&folder)).transpose()?;
-    let experiments = shortened(experiments.to_vec(), run)?;
-    Ok(TaskGraph::of(&experiments, &seeds(run), run.backend, &data_root(run)?, store.as_ref(), budget)?)
+    let options = GraphOptions {
+        seeds: &seeds(run),
+        backend: run.backend,
+        store: store.as_ref(),
+        budget,
+        parts: split.parts.unwrap_or(0) as usize,
+        fresh,
+    };
+    Ok(TaskGraph::of(&shortened(experiments.to_vec(), run)?, &data_root(run)?, &options)?)
 }
+
+/// Rows that make their own Gram matrices.
+const WHOLE: Split = Split { parts: None };
 
 /// Lists the tasks of a run.
 pub(super) fn list(tasks: &Tasks) -> anyhow::Result<()> {
     let experiments = experiments(&tasks.selection, tasks.file.as_deref())?;
-    let graph = graph(&experiments, &tasks.run, tasks.run.memory.unwrap_or(u64::MAX))?;
+    let graph = graph(&experiments, &tasks.run, tasks.run.memory.unwrap_or(u64::MAX), tasks.split, tasks.run.fresh)?;
     print(&match tasks.format {
         TasksFormat::Text => graph.to_string(),
         TasksFormat::Json => serde_json::to_string_pretty(&graph)? + "\n",
@@ -47,7 +58,7 @@ pub(super) fn part(experiments: Vec<Experiment>, ids: &[String], run: &Run) -> a
 
 /// Trains the positions of a run.
 pub(super) fn pretrain(experiments: &[Experiment], run: &Run) -> anyhow::Result<()> {
-    let graph = graph(experiments, run, u64::MAX)?;
+    let graph = graph(experiments, run, u64::MAX, WHOLE, false)?;
     let trainings: Vec<_> = graph.tasks.iter().filter(|task| task.kind == TaskKind::Training).collect();
     if trainings.is_empty() {
         bail!("no row trains; name rows that do with --rows");
@@ -77,13 +88,14 @@ pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
     let shortened = shortened(experiments.clone(), run)?;
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
     let merged = gradspectra::merge(&sources, &store, &keys)?;
-    let (results, positions) = (merged.results, merged.positions);
-    options.reporter.line(format!("joined: {results} results, {positions} trained positions"));
+    let Merged { results, positions, terms, .. } = merged;
+    options.reporter.line(format!("joined: {results} results, {positions} trained positions, {terms} terms"));
     for file in &merged.left_out {
         options.reporter.line(format!("left out, as it is not whole or of another spec: {}", file.display()));
     }
+    forget_terms(&shortened, &options.seeds, run.backend, &data_root(run)?, &store)?;
     show(&experiments, &keys, &store, &options, *format)?;
-    let graph = graph(&experiments, run, u64::MAX)?;
+    let graph = graph(&experiments, run, u64::MAX, WHOLE, false)?;
     let missing: Vec<_> = graph.missing_rows().map(|task| task.id.clone()).collect();
     if missing.is_empty() {
         return Ok(());
@@ -94,15 +106,14 @@ pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
 
 /// Gives what is missing of a run to Slurm, or prints the scripts.
 pub(super) fn send(submit: &Submit) -> anyhow::Result<()> {
-    let Submit { selection, file, cluster, run } = submit;
+    let Submit { selection, file, cluster, split, run } = submit;
     let file = file.as_deref();
     let asked = cluster.resolved(run)?;
     let budget = asked.memory.unwrap_or(u64::MAX);
     let experiments = experiments(selection, file)?;
-    let shortened = shortened(experiments.clone(), run)?;
-    memory::check_memory(&shortened, &seeds(run), run.backend, &data_root(run)?, budget)?;
-    let mut graph = graph(&experiments, run, budget)?;
-    graph.tasks.iter_mut().for_each(|task| task.done &= !(run.fresh && task.kind == TaskKind::Row));
+    let graph = graph(&experiments, run, budget, *split, run.fresh)?;
+    let captures = |task: &&PlannedTask| task.kind != TaskKind::Training && !task.done;
+    graph.tasks.iter().filter(captures).try_for_each(|task| memory::check(&task.id, task.memory, budget))?;
 
     let folder = PathBuf::from(absolute(&out(run))?);
     let store = Store::at(&folder);

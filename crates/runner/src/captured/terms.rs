@@ -1,0 +1,179 @@
+//! A Gram matrix as the sum of its terms: those at hand are taken, the others made.
+
+use std::ops::Range;
+
+use faer::Mat;
+use gradspectra_capture::{Gram, GramBuilder, MinibatchIndices};
+use gradspectra_models::Classifier;
+
+use super::Captured;
+use crate::error::Result;
+use crate::experiment::Vectors;
+use crate::store::Store;
+use crate::task::Task;
+use crate::terms::GramTerms;
+
+impl<M: Classifier> Captured<'_, M> {
+    /// The Gram matrix of the task's vectors before clipping.
+    pub(super) fn sum_of_terms(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<Gram> {
+        let terms = GramTerms::of(task)?;
+        if let Some(first) = self.missing(task)?.into_iter().next() {
+            self.capture_factors(task, first)?;
+        }
+        let step = self.reporter.step("Gram matrix", 1);
+        let zeros = || Gram::zeros(minibatches.iterations());
+        let mut sum = zeros();
+        for (numbers, at_hand) in self.runs(task)? {
+            if !at_hand {
+                sum = self.add_terms(sum, task, minibatches, &terms, numbers)?;
+                continue;
+            }
+            for number in numbers {
+                if !self.terms.is_some_and(|store| terms.add(store, number, &mut sum)) {
+                    sum = self.add_terms(sum, task, minibatches, &terms, number..number + 1)?;
+                }
+            }
+        }
+        if terms.are_layers {
+            sum = sum.centred();
+            if sum.is_dominated_by_its_mean() {
+                let all = 0..self.parameters();
+                drop(sum);
+                self.capture_factors(task, all.clone())?;
+                sum = self.add_blocks(zeros(), task, minibatches, &terms.by_blocks(), all)?;
+            }
+        }
+        self.timings.gradients += step.finish();
+        Ok(sum)
+    }
+
+    /// The numbers of the task's terms in runs that are at hand or are not.
+    fn runs(&mut self, task: &Task) -> Result<Vec<(Range<usize>, bool)>> {
+        let key = task.gram_key();
+        if !self.at_hand.contains_key(&key) {
+            let terms = GramTerms::of(task)?;
+            let at_hand = match self.terms {
+                Some(store) if task.shares_terms() => terms.are_there(store),
+                _ => vec![false; terms.ranges.len()],
+            };
+            self.at_hand.insert(key.clone(), at_hand);
+        }
+        let at_hand = &self.at_hand[&key];
+        let part = self.part.clone().unwrap_or(0..at_hand.len());
+        let numbers: Vec<usize> = part.collect();
+        let runs = numbers.chunk_by(|&first, &second| at_hand[first] == at_hand[second]);
+        Ok(runs.map(|run| (run[0]..run[run.len() - 1] + 1, at_hand[run[0]])).collect())
+    }
+
+    /// The parameters of the runs of the task's terms that are to be made.
+    pub(super) fn missing(&mut self, task: &Task) -> Result<Vec<Range<usize>>> {
+        let terms = GramTerms::of(task)?;
+        let runs = self.runs(task)?.into_iter().filter(|(_, at_hand)| !at_hand);
+        Ok(runs.map(|(numbers, _)| terms.parameters(&numbers)).collect())
+    }
+
+    /// Makes the terms `numbers` and adds them to `sum`.
+    fn add_terms(
+        &mut self,
+        sum: Gram,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        terms: &GramTerms,
+        numbers: Range<usize>,
+    ) -> Result<Gram> {
+        let parameters = terms.parameters(&numbers);
+        self.capture_factors(task, parameters.clone())?;
+        match &self.factors {
+            Some(factors) if terms.are_layers => Ok(factors.add_layers(sum, minibatches, parameters)),
+            _ => self.add_blocks(sum, task, minibatches, &terms.ranges, parameters),
+        }
+    }
+
+    fn add_blocks(
+        &self,
+        sum: Gram,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        terms: &[Range<usize>],
+        parameters: Range<usize>,
+    ) -> Result<Gram> {
+        let mut builder = GramBuilder::onto(sum).on(self.device);
+        self.for_each_gram_block(task, minibatches, parameters, |parameters, block| {
+            builder.add_to_term(terms, parameters, block);
+            Ok(())
+        })?;
+        Ok(builder.finish())
+    }
+
+    /// Hands G of the task's vectors at the parameters `wanted` to `visit` in the blocks that its Gram matrix is summed of.
+    fn for_each_gram_block(
+        &self,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        wanted: Range<usize>,
+        mut visit: impl FnMut(Range<usize>, Mat<f32>) -> Result<()>,
+    ) -> Result<()> {
+        let is_block = task.is_factored() && task.row.vectors == Vectors::Gradients;
+        self.for_each_block(task, minibatches, wanted.clone(), |parameters, block| {
+            if is_block {
+                return visit(parameters, block);
+            }
+            let starts = parameters.clone().step_by(GramBuilder::ROWS).filter(|start| wanted.contains(start));
+            for start in starts {
+                let rows = start..parameters.end.min(start + GramBuilder::ROWS);
+                let within = block.subrows(start - parameters.start, rows.len()).to_owned();
+                visit(rows, within)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes those of the task's terms `part` that `store` lacks, and keeps them there.
+    pub(crate) fn make_part(&mut self, task: &Task, part: Range<usize>, store: &Store) -> Result<()> {
+        self.part = Some(part);
+        let drawn = self.draw(task)?;
+        let (minibatches, terms) = (drawn.minibatches()?, GramTerms::of(task)?);
+        for (numbers, _) in self.runs(task)?.into_iter().filter(|(_, at_hand)| !at_hand) {
+            self.capture_factors(task, terms.parameters(&numbers))?;
+            self.keep_terms(task, minibatches, &terms, numbers, store)?;
+        }
+        Ok(())
+    }
+
+    fn keep_terms(
+        &self,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        terms: &GramTerms,
+        numbers: Range<usize>,
+        store: &Store,
+    ) -> Result<()> {
+        let step = self.reporter.step("terms of the Gram matrix", numbers.len() as u64);
+        let mut unwritten = numbers.clone();
+        let mut keep = |term: &Gram| {
+            let written = unwritten.next().map_or(Ok(()), |number| terms.write(store, number, term));
+            step.at((numbers.len() - unwritten.len()) as u64);
+            written
+        };
+        match &self.factors {
+            Some(factors) if terms.are_layers => numbers.clone().try_for_each(|number| {
+                let zeros = Gram::zeros(minibatches.iterations());
+                keep(&factors.add_layers(zeros, minibatches, terms.ranges[number].clone()))
+            })?,
+            _ => {
+                let mut builder = GramBuilder::new(minibatches.iterations()).on(self.device);
+                let ends: Vec<usize> = terms.ranges.iter().map(|range| range.end).collect();
+                self.for_each_gram_block(task, minibatches, terms.parameters(&numbers), |parameters, block| {
+                    builder.add(block);
+                    if ends.binary_search(&parameters.end).is_ok() {
+                        keep(builder.sum())?;
+                        builder.clear();
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        step.finish();
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! What a row holds, from the sizes of its data and network.
+
+use super::{BASE, F32, LEAST_COLUMNS, LEAST_ROWS};
+use crate::Result;
+use crate::cost::multiply_adds;
+use crate::data::{DataSet, LabelCorruption};
+use crate::experiment::{Analysis, Axis, Row, Vectors};
+use crate::model::ModelSpec;
+use crate::store::Store;
+use crate::task::Task;
+use crate::terms::GramTerms;
+
+/// Parameters up to which every term of a Gram matrix is one block.
+const SINGLE_BLOCKS: u64 = 128 * 4096;
+/// Numbers that a pass holds for its backward pass, an example, as measured: ResNet18 of width 64, and LeNet.
+const RESNET18_ACTIVATIONS: u64 = 2_000_000;
+const LENET_ACTIVATIONS: u64 = 32_000;
+/// Examples that run through a network at once for their factors.
+const FACTOR_CHUNK: usize = 500;
+
+/// How much is captured for a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Parameters whose rows of G are made.
+    pub(crate) parameters: u64,
+    /// Numbers in an example's factors that are held.
+    pub(crate) factors: u64,
+}
+
+impl Share {
+    /// Everything.
+    pub(crate) const ALL: Self = Self { parameters: u64::MAX, factors: u64::MAX };
+    /// Nothing: all terms of the Gram matrix are there.
+    pub(crate) const NONE: Self = Self { parameters: 0, factors: 0 };
+
+    /// What is captured for `task` beside the terms that `store` holds.
+    pub(crate) fn of(task: &Task, store: Option<&Store>) -> Result<Self> {
+        match (GramTerms::shared(task)?, store) {
+            (Some(terms), Some(store)) => {
+                let there = terms.are_there(store);
+                Ok(terms.share(|term| !there[term]))
+            }
+            _ => Ok(Self::ALL),
+        }
+    }
+}
+
+/// The sizes of data and network that decide what a row takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// The training examples.
+    pub examples: u64,
+    /// The numbers in an example's input.
+    pub features: u64,
+    /// n.
+    pub parameters: u64,
+    /// The numbers in an example's factors; 0 where there are none.
+    pub factors: u64,
+    /// The numbers that a pass holds, an example.
+    pub activations: u64,
+    /// Multiply-adds of a pass forward, an example.
+    pub multiply_adds: u64,
+}
+
+impl Sizes {
+    /// The training examples of a data set, the shape of one's input, and the classes.
+    pub(crate) fn of_data_set(data_set: DataSet) -> (u64, &'static [usize], usize) {
+        match data_set {
+            DataSet::Mnist => (60_000, &[1, 28, 28], 10),
+            DataSet::Cifar10 => (50_000, &[3, 32, 32], 10),
+            DataSet::Cifar100 => (50_000, &[3, 32, 32], 100),
+            DataSet::Avila => (10_430, &[10], 12),
+        }
+    }
+
+    /// The sizes of `row`.
+    pub fn of(row: &Row) -> Self {
+        let (examples, shape, classes) = Self::of_data_set(row.data_set);
+        let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
+        let layers = if along_run { Vec::new() } else { row.model.layers(shape, classes) };
+        let activations = match row.model {
+            ModelSpec::ResNet18 { width } => RESNET18_ACTIVATIONS * width as u64 / 64,
+            ModelSpec::LeNet { .. } => LENET_ACTIVATIONS,
+            ModelSpec::Fcn { .. } | ModelSpec::Lnn { .. } => 0,
+        };
+        Self {
+            examples,
+            features: shape.iter().product::<usize>() as u64,
+            parameters: row.model.parameters(shape, classes) as u64,
+            factors: layers.iter().map(|layer| layer.factors as u64).sum(),
+            activations,
+            multiply_adds: multiply_adds(row.model, shape, classes),
+        }
+    }
+
+    /// The bytes that `row` takes by itself where memory is free.
+    pub fn total(&self, row: &Row) -> u64 {
+        self.fixed(row, row.iterations * row.batch_size) + self.rows(row, Share::ALL)
+    }
+
+    /// The same where no more than `share` is captured.
+    pub(super) fn captured(self, share: Share) -> Self {
+        let activations = if share.parameters > 0 { self.activations } else { 0 };
+        Self { factors: self.factors.min(share.factors), activations, ..self }
+    }
+
+    /// What is held for `row` whatever the budget, where rows draw `drawn` examples in all.
+    pub(super) fn fixed(&self, row: &Row, drawn: usize) -> u64 {
+        let copies = if row.capture_labels == LabelCorruption::None && !row.capture_inputs.is_noise() { 1 } else { 2 };
+        let inputs = copies * self.examples * self.features;
+        let factors = self.examples.min(drawn as u64) * self.factors;
+        let minibatches = (row.iterations * row.batch_size) as u64;
+        let chunk = if self.factors > 0 { FACTOR_CHUNK } else { row.batch_size };
+        let pass = chunk as u64 * self.activations + self.parameters * u64::from(self.factors == 0) * 4;
+        BASE + F32 * (inputs + factors + minibatches + pass)
+    }
+
+    /// What `row` holds beside where memory is free.
+    pub(super) fn rows(&self, row: &Row, share: Share) -> u64 {
+        self.beside(row, self.parameters.min(share.parameters), row.iterations as u64)
+    }
+
+    pub(super) fn least_rows(&self, row: &Row, share: Share) -> u64 {
+        self.beside(row, self.block().min(share.parameters), row.iterations.min(LEAST_COLUMNS) as u64)
+    }
+
+    /// The rows of the smallest block of G.
+    pub(super) fn block(&self) -> u64 {
+        self.parameters.min(LEAST_ROWS as u64)
+    }
+
+    /// What `row` holds beside with blocks of G of `rows` or, where its axis allows them, of `columns`.
+    fn beside(&self, row: &Row, rows: u64, columns: u64) -> u64 {
+        let iterations = row.iterations as u64;
+        let updates = row.vectors != Vectors::Gradients;
+        let numbers = match row.analysis {
+            Analysis::Spectrum { .. } => self.gram(row, rows).max(6 * iterations * iterations),
+            Analysis::Entries { along: Axis::Dimension, .. } if self.factors == 0 && !updates => 0,
+            Analysis::Entries { along: Axis::Dimension, .. } if updates => {
+                (self.parameters + self.block()) * iterations
+            }
+            Analysis::Entries { along: Axis::Dimension, .. } => self.parameters * columns + self.block() * iterations,
+            Analysis::Entries { sampled_parameters, .. } => {
+                let sampled = sampled_parameters.map_or(0, |sampled| self.parameters.min(sampled as u64));
+                let heard = self.factors == 0 && !updates && sampled > 0;
+                let held = if heard { 0 } else { rows + self.block() };
+                (held + sampled) * iterations
+            }
+        };
+        F32 * numbers
+    }
+
+    /// The numbers that are held while the Gram matrix of `row` is formed, with blocks of G of `rows`: blocks, a product
+    /// in f32, the sum and, where blocks are added up to terms, a term in f64.
+    pub(super) fn gram(&self, row: &Row, rows: u64) -> u64 {
+        let iterations = row.iterations as u64;
+        let held = match self.factors > 0 {
+            _ if rows == 0 => 0,
+            true if row.vectors != Vectors::Gradients => 2 * self.block(),
+            true => self.block(),
+            false => rows + self.block(),
+        };
+        let matrices = if self.parameters > SINGLE_BLOCKS { 5 } else { 3 };
+        matrices * iterations * iterations + held * iterations
+    }
+}
