@@ -21,4 +21,4 @@ pub use gram::{Gram, GramBuilder, gram_terms};
 pub use history::GradientHistory;
 pub use layout::{ParameterLayout, ParameterSlot};
 pub use minibatch::MinibatchIndices;
-pub use updates::UpdateRule;
+pub use updates::to_updates;

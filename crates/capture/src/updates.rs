@@ -1,17 +1,6 @@
 use faer::Mat;
+use gradspectra_models::Optimiser;
 use rayon::prelude::*;
-
-/// The rule that turns the gradients at a fixed position into update vectors, its state advancing (§A.3, Table 8).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum UpdateRule {
-    /// The gradient.
-    Sgd,
-    /// v ← 0.9 v + g, no dampening, as PyTorch's `SGD(momentum=0.9)`.
-    Momentum,
-    /// m̂/(√v̂ + 1e-8) with β₁ = 0.9, β₂ = 0.999 and bias correction ([Kingma and
-    /// Ba](https://arxiv.org/abs/1412.6980) 2015, Algorithm 1).
-    Adam,
-}
 
 const MOMENTUM: f64 = 0.9;
 const BETA_1: f64 = 0.9;
@@ -20,26 +9,28 @@ const EPSILON: f64 = 1e-8;
 /// Parameters whose state is advanced together.
 const BLOCK: usize = 1024;
 
-impl UpdateRule {
-    /// Turns a block of rows of G, gradients taken in order, into the rows of the update vectors, without the learning
-    /// rate, where `weight_decay` times `position` (the block's parameters) is added to each gradient first.
-    ///
-    /// # Panics
-    ///
-    /// If `position` has not one entry a row.
-    pub fn apply(self, block: &mut Mat<f32>, weight_decay: f64, position: &[f32]) {
-        assert_eq!(position.len(), block.nrows(), "one entry a parameter");
-        let rows = block.as_mut().par_row_chunks_mut(BLOCK).zip(position.par_chunks(BLOCK));
-        rows.for_each(|(mut rows, position)| {
-            let mut states = vec![State::default(); rows.nrows()];
-            for t in 0..rows.ncols() {
-                for (row, state) in states.iter_mut().enumerate() {
-                    let decay = weight_decay * f64::from(position[row]);
-                    rows[(row, t)] = state.advance(self, f64::from(rows[(row, t)]) + decay) as f32;
-                }
+/// Turns a block of rows of G, gradients taken in order at a fixed position, into the rows of the update vectors, the
+/// optimiser's state advancing (§A.3, Table 8), without the learning rate.
+///
+/// `weight_decay` times `position` (the block's parameters) is added to each gradient first. Momentum is v ← 0.9 v + g
+/// without dampening, as PyTorch's `SGD(momentum=0.9)`; Adam gives m̂/(√v̂ + 1e-8) with β₁ = 0.9, β₂ = 0.999 and bias
+/// correction ([Kingma and Ba](https://arxiv.org/abs/1412.6980) 2015, Algorithm 1).
+///
+/// # Panics
+///
+/// If `position` has not one entry a row.
+pub fn to_updates(block: &mut Mat<f32>, optimiser: Optimiser, weight_decay: f64, position: &[f32]) {
+    assert_eq!(position.len(), block.nrows(), "one entry a parameter");
+    let rows = block.as_mut().par_row_chunks_mut(BLOCK).zip(position.par_chunks(BLOCK));
+    rows.for_each(|(mut rows, position)| {
+        let mut states = vec![State::default(); rows.nrows()];
+        for t in 0..rows.ncols() {
+            for (row, state) in states.iter_mut().enumerate() {
+                let decay = weight_decay * f64::from(position[row]);
+                rows[(row, t)] = state.advance(optimiser, f64::from(rows[(row, t)]) + decay) as f32;
             }
-        });
-    }
+        }
+    });
 }
 
 /// What an optimiser remembers of one parameter.
@@ -51,15 +42,15 @@ struct State {
 }
 
 impl State {
-    fn advance(&mut self, rule: UpdateRule, gradient: f64) -> f64 {
+    fn advance(&mut self, optimiser: Optimiser, gradient: f64) -> f64 {
         self.steps += 1;
-        match rule {
-            UpdateRule::Sgd => gradient,
-            UpdateRule::Momentum => {
+        match optimiser {
+            Optimiser::Sgd => gradient,
+            Optimiser::Momentum => {
                 self.first = MOMENTUM * self.first + gradient;
                 self.first
             }
-            UpdateRule::Adam => {
+            Optimiser::Adam => {
                 self.first = BETA_1 * self.first + (1.0 - BETA_1) * gradient;
                 self.second = BETA_2 * self.second + (1.0 - BETA_2) * gradient * gradient;
                 let mean = self.first / (1.0 - BETA_1.powi(self.steps));
@@ -76,9 +67,9 @@ mod tests {
 
     const GRADIENTS: [f32; 3] = [0.5, -0.25, 1.0];
 
-    fn updates(rule: UpdateRule, weight_decay: f64) -> Vec<f32> {
+    fn updates(optimiser: Optimiser, weight_decay: f64) -> Vec<f32> {
         let mut block = Mat::from_fn(1, GRADIENTS.len(), |_, t| GRADIENTS[t]);
-        rule.apply(&mut block, weight_decay, &[2.0]);
+        to_updates(&mut block, optimiser, weight_decay, &[2.0]);
         (0..GRADIENTS.len()).map(|t| block[(0, t)]).collect()
     }
 
@@ -90,16 +81,16 @@ mod tests {
 
     #[test]
     fn momentum_remembers_nine_tenths() {
-        assert_close(&updates(UpdateRule::Momentum, 0.0), [0.5, 0.2, 1.18]);
+        assert_close(&updates(Optimiser::Momentum, 0.0), [0.5, 0.2, 1.18]);
     }
 
     #[test]
     fn adam_takes_the_steps_of_pytorch() {
-        assert_close(&updates(UpdateRule::Adam, 0.0), [1.0, 0.266_33, 0.658_11]);
+        assert_close(&updates(Optimiser::Adam, 0.0), [1.0, 0.266_33, 0.658_11]);
     }
 
     #[test]
     fn weight_decay_adds_the_position() {
-        assert_close(&updates(UpdateRule::Sgd, 0.1), [0.7, -0.05, 1.2]);
+        assert_close(&updates(Optimiser::Sgd, 0.1), [0.7, -0.05, 1.2]);
     }
 }

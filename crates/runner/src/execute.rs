@@ -19,7 +19,7 @@ use crate::memory;
 use crate::model::ModelTask;
 use crate::plan::check_patience;
 use crate::plots;
-use crate::position::{PositionSpec, Positions, TrainingSource};
+use crate::position::{PositionSpec, Positions, TrainingSource, stored};
 use crate::progress::{Download, Reporter};
 use crate::result::{PositionReport, RowResult};
 use crate::seeds::Purpose;
@@ -79,7 +79,9 @@ pub(crate) fn run_groups(groups: Vec<Vec<Task>>, data: &DataRoot, store: &Store,
             });
         }
         let Some(first) = group.first() else { continue };
-        if let Some(refusal) = check_patience(&first.row, options.backend).err().filter(|_| !options.long) {
+        let at_hand = stored(store, &first.position.key()).is_some();
+        let refusal = check_patience(&first.row, options.backend).err().filter(|_| !options.long && !at_hand);
+        if let Some(refusal) = refusal {
             let refusal = in_row(first, refusal);
             options.reporter.line(format!("{}: {refusal}", name(first)));
             failure = failure.or(Some(refusal));

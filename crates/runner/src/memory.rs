@@ -1,6 +1,7 @@
 //! The memory that rows take, before they take it.
 
 mod sizes;
+mod system;
 
 use gradspectra_models::Augmentation;
 
@@ -12,6 +13,7 @@ use crate::store::Store;
 use crate::task::{Task, tasks};
 use crate::{Error, Result};
 
+pub(crate) use self::system::{forget_peak, peak};
 pub(crate) use sizes::Share;
 pub use sizes::Sizes;
 
@@ -104,7 +106,7 @@ impl MemoryEstimate {
 
 /// The bytes that may be taken: `asked`, or three quarters of what is free; everything where the system does not say.
 pub fn budget(asked: Option<u64>) -> u64 {
-    asked.or_else(|| Some(available()? / 4 * 3)).unwrap_or(u64::MAX)
+    asked.or_else(|| Some(system::available()? / 4 * 3)).unwrap_or(u64::MAX)
 }
 
 /// Bytes from a number with an optional unit, powers of 1000: `8GB`, `500MB`, `8000000000`.
@@ -126,26 +128,6 @@ pub fn bytes(text: &str) -> std::result::Result<u64, String> {
         Ok(number) if number.is_finite() && number > 0.0 => Ok((number * unit) as u64),
         _ => Err("expected a positive number with a unit, such as 8GB".to_owned()),
     }
-}
-
-fn available() -> Option<u64> {
-    kilobytes("/proc/meminfo", "MemAvailable:")
-}
-
-/// The largest resident set of this process since the last [`forget_peak`], in bytes, where the system tells it.
-pub(crate) fn peak() -> Option<u64> {
-    kilobytes("/proc/self/status", "VmHWM:")
-}
-
-/// Begins anew with the peak; where the system does not let it, [`peak`] stays that of the whole process.
-pub(crate) fn forget_peak() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-fn kilobytes(path: &str, name: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
 /// Refuses rows that do not fit `budget` bytes even in the smallest blocks, with the terms of Gram matrices that `store`

@@ -19,7 +19,7 @@ pub struct Merged {
     pub positions: usize,
     /// Terms of Gram matrices that were copied.
     pub terms: usize,
-    /// Results that are not whole or of another spec than the run's.
+    /// Results and positions that are not whole, and results of another spec than the run's.
     pub left_out: Vec<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ pub fn merge(sources: &[Store], out: &Store, keys: &TaskKeys) -> Result<Merged> 
                 results.push(name);
             }
         }
-        for (name, whole) in whole_positions(store)? {
+        for (name, whole) in whole_positions(store, &mut merged.left_out)? {
             if add(&mut found, &name, whole)? && !own {
                 positions.push(name);
             }
@@ -120,19 +120,26 @@ fn whole_results(store: &Store, keys: &TaskKeys, left_out: &mut Vec<PathBuf>) ->
     Ok(results)
 }
 
-/// The trained positions of `store` that are whole.
-fn whole_positions(store: &Store) -> Result<Vec<(PathBuf, Whole)>> {
+/// The trained positions of `store` that are whole; the others are added to `left_out`.
+fn whole_positions(store: &Store, left_out: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Whole)>> {
     let folder = store.root().join(POSITIONS);
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let keys = names(&folder, |entry| entry.path().extension().is_some_and(|ending| ending == "json"))?;
-    let whole = keys.iter().map(|name| folder.join(name)).filter(|file| stored_as(file).is_some());
-    let whole = whole.map(|file| {
+    let keys = names(&folder, |entry| entry.file_name().to_str().is_some_and(is_position))?;
+    let files = keys.iter().map(|name| folder.join(name));
+    let (whole, cut_off): (Vec<_>, Vec<_>) = files.partition(|file| stored_as(file).is_some());
+    left_out.extend(cut_off);
+    let whole = whole.into_iter().map(|file| {
         let name = Path::new(POSITIONS).join(file.file_stem().expect("it has a name"));
         (name, Whole { agreed: vec![file.clone(), file.with_extension("safetensors")], beside: Vec::new() })
     });
     Ok(whole.collect())
+}
+
+/// Whether a file of this name says what a trained position is, not what a training has come to.
+fn is_position(name: &str) -> bool {
+    name.strip_suffix(".json").is_some_and(|key| !key.contains('.'))
 }
 
 /// The terms of Gram matrices of `store` that are whole.

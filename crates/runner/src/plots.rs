@@ -14,7 +14,7 @@ use crate::experiment::Experiment;
 use crate::files;
 use crate::npy;
 use crate::result::{Finding, RowResult};
-use crate::store::Store;
+use crate::store::{PLOTS, Store};
 use crate::track::Track;
 
 use figure::{Panel, Sheet};
@@ -78,7 +78,7 @@ pub(crate) fn page_style() -> String {
 }
 
 fn plot_files(store: &Store, result: &RowResult) -> [std::path::PathBuf; 2] {
-    ["svg", "png"].map(|ending| store.row_file(&result.experiment, &result.row.id, result.seed, ending))
+    PLOTS.map(|ending| store.row_file(&result.experiment, &result.row.id, result.seed, ending))
 }
 
 fn panels(store: &Store, result: &RowResult) -> Result<Vec<Panel>> {

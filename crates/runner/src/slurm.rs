@@ -1,6 +1,6 @@
 //! A run given to Slurm: job arrays of trainings, of parts and of rows, and a job that merges.
 
-mod script;
+pub(crate) mod script;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -181,8 +181,12 @@ pub fn ended(store: &Store) -> Result<()> {
     let Ok(ids) = fs::read_to_string(store.root().join("slurm").join(JOBS)) else { return Ok(()) };
     let mut squeue = Command::new("squeue");
     squeue.args(["--noheader", "--format=%A", "--jobs", ids.trim()]);
-    // Of jobs that it has forgotten squeue says that their ids are not valid.
     let output = squeue.output().map_err(|error| refused("squeue", error))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let forgotten = said.contains("Invalid job id");
+    if !output.status.success() && !forgotten {
+        return Err(Error::Slurm { command: "squeue", reason: said.trim().replace('\n', "; ") });
+    }
     let printed = String::from_utf8_lossy(&output.stdout);
     let mut queued: Vec<_> = printed.split_whitespace().collect();
     queued.dedup();

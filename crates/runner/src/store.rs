@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -23,6 +23,8 @@ pub struct Store {
 pub(crate) const POSITIONS: &str = "positions";
 /// The folder of terms of Gram matrices.
 pub(crate) const TERMS: &str = "terms";
+/// The endings of the plots of a row.
+pub(crate) const PLOTS: [&str; 2] = ["svg", "png"];
 /// The folder of the locks of tasks.
 const TASK_LOCKS: &str = ".tasks";
 
@@ -68,7 +70,8 @@ impl Store {
         let folder = self.root.join(TASK_LOCKS);
         self.hold(&self.root.join(".lock"), File::try_lock_shared)?;
         fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
-        ids.iter().try_for_each(|id| self.hold(&folder.join(id.replace('/', ",")), File::try_lock))
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        ids.into_iter().try_for_each(|id| self.hold(&folder.join(id.replace('/', ",")), File::try_lock))
     }
 
     fn hold(&mut self, path: &Path, lock: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<()> {
@@ -137,9 +140,16 @@ impl Store {
         self.row_file(experiment, row, seed, "eigenvalues.npy")
     }
 
-    /// Writes the result of a row; the eigenvalues first, so that a result that is there is complete.
+    /// Writes the result of a row; the eigenvalues first, so that a result that is there is complete, and without the
+    /// plots of another one.
     pub(crate) fn write(&self, result: &RowResult, eigenvalues: Option<&[u8]>, timings: &Timings) -> Result<()> {
         let file = |ending| self.row_file(&result.experiment, &result.row.id, result.seed, ending);
+        for plot in PLOTS.map(file) {
+            match fs::remove_file(&plot) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(&plot, "remove", error)),
+                _ => {}
+            }
+        }
         if let Some(eigenvalues) = eigenvalues {
             files::write(&file("eigenvalues.npy"), eigenvalues)?;
         }

@@ -201,9 +201,12 @@ fn a_changed_row_is_run_again() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());
     run(folder.path(), &["--rows", "random"]);
+    let file = |ending: &str| folder.path().join("results/small/random").join(format!("seed-1.{ending}"));
+    let old = std::fs::read(file("png")).unwrap();
     let changed = EXPERIMENT.replace("iterations = 80", "iterations = 90");
     std::fs::write(folder.path().join("small.toml"), changed).unwrap();
     assert!(!run(folder.path(), &["--rows", "random"]).contains("done already"));
+    assert!(std::fs::read(file("png")).unwrap() != old);
 }
 
 #[test]

@@ -111,12 +111,26 @@ fn tasks_one_by_one_in_one_folder_give_the_bytes_of_the_whole_run() {
     let mut rows = ids(&graph, "row");
     rows.reverse();
     for id in ids(&graph, "training").iter().chain(&rows) {
-        let printed = output(folder.path(), "run", &["--quiet", "--out", "parts", "--task", id]);
+        let printed = output(folder.path(), "run", &["--quiet", "--out", "parts", "--task", id, id]);
         assert_eq!(printed, "", "a part prints no table");
     }
     let arguments = ["merge", "--experiment", "parts.toml", "--seeds", "2", "--quiet", "--out", "parts"];
     common::succeed(folder.path(), &arguments);
     assert_same(folder.path(), "whole", "parts");
+}
+
+#[test]
+fn a_position_that_is_cut_off_is_left_out_and_named() {
+    let folder = folder();
+    common::succeed(folder.path(), &["run", "parts.toml", "--quiet", "--out", "one", "--rows", "trained"]);
+    let positions = folder.path().join("one/positions");
+    let weights = |path: &std::path::PathBuf| path.extension().is_some_and(|ending| ending == "safetensors");
+    let mut files = fs::read_dir(&positions).unwrap().map(|entry| entry.unwrap().path());
+    fs::write(files.find(weights).unwrap(), "cut off").unwrap();
+    let arguments = ["merge", "one", "--experiment", "parts.toml", "--rows", "trained", "--out", "joined"];
+    let told = String::from_utf8(common::succeed(folder.path(), &arguments).stderr).unwrap();
+    assert!(told.contains("joined: 1 results, 0 trained positions"), "{told}");
+    assert!(told.contains("left out") && told.contains("one/positions/"), "{told}");
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use faer::Mat;
 use gradspectra_capture::{
-    ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, Trajectory, UpdateRule, direct_block,
+    ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, Trajectory, direct_block, to_updates,
 };
-use gradspectra_models::{Classifier, Optimiser};
+use gradspectra_models::Classifier;
 
 use super::{Captured, Drawn};
 use crate::error::Result;
@@ -85,7 +85,7 @@ impl<M: Classifier> Captured<'_, M> {
         let position = ParameterLayout::of(self.model).values(self.model);
         let mut visit = |parameters: Range<usize>, mut block: Mat<f32>| {
             if let Vectors::Updates { optimiser, weight_decay } = task.row.vectors {
-                update_rule(optimiser).apply(&mut block, weight_decay, &position[parameters.clone()]);
+                to_updates(&mut block, optimiser, weight_decay, &position[parameters.clone()]);
             }
             visit(parameters, block)
         };
@@ -165,13 +165,5 @@ fn trajectory(task: &Task) -> Trajectory {
         Vectors::AlongRun { optimiser, learning_rate, weight_decay } => {
             Trajectory::Run { optimiser, learning_rate, weight_decay }
         }
-    }
-}
-
-fn update_rule(optimiser: Optimiser) -> UpdateRule {
-    match optimiser {
-        Optimiser::Sgd => UpdateRule::Sgd,
-        Optimiser::Momentum => UpdateRule::Momentum,
-        Optimiser::Adam => UpdateRule::Adam,
     }
 }

@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::catalogue;
 use crate::data::DataSet;
 use crate::experiment::Row;
+use crate::slurm::script::quoted;
 
 /// The row as an experiment file says it, without what the paper prints.
 pub(super) fn specification(row: &Row) -> String {
@@ -59,7 +60,7 @@ pub(super) fn command(experiment: &str, found: &RowFound) -> Option<String> {
             format!("reproduce --{kind} {number}")
         }
         _ if catalogue::names().any(|name| name == experiment) => format!("run experiments/{experiment}.toml"),
-        _ => format!("run {experiment}.toml"),
+        _ => format!("run {}", quoted(&format!("{experiment}.toml"))),
     };
     let mut command = format!("cargo xtask {selection} --rows {} --seed {}", first.row.id, first.seed);
     let count = found.results.len() as u64;

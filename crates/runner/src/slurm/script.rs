@@ -103,7 +103,7 @@ fn word(text: &str) -> Result<String> {
 }
 
 /// `text` in quotes, where it needs some.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@".contains(c);
     match !text.is_empty() && text.chars().all(plain) {
         true => text.to_owned(),
