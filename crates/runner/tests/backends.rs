@@ -131,7 +131,7 @@ fn a_gpu_tells_its_memory() {
         tell(&format!("{name}: {memory:?}, {} numbers a buffer", memory.buffer_numbers()));
         assert!(memory.total >= 1 << 28 && memory.buffer <= memory.total, "{name}: {memory:?}");
         let numbers = Tensor::<1>::ones([memory.buffer_numbers()], &device);
-        assert_eq!(numbers.slice([0..1]).into_data().try_to_vec::<f32>().unwrap(), [1.0], "{name}");
+        assert_eq!(numbers.slice(0..1).into_data().try_to_vec::<f32>().unwrap(), [1.0], "{name}");
     }
 }
 
