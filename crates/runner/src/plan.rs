@@ -9,6 +9,7 @@ use crate::experiment::{Experiment, Row};
 use crate::graph::duration;
 use crate::memory::{MemoryEstimate, gigabytes, of_tasks};
 use crate::minibatches::sized;
+use crate::position::stored;
 use crate::store::Store;
 use crate::task::{Task, tasks};
 use crate::{Error, Result};
@@ -55,7 +56,7 @@ pub fn plan(
     let groups = tasks(experiments, seeds, backend, data)?;
     for (index, group) in groups.iter().enumerate() {
         let memory = gigabytes(of_tasks(group)?.within(budget));
-        let _ = writeln!(text, "position {} of {}: {}, {memory}", index + 1, groups.len(), position(&group[0]));
+        let _ = writeln!(text, "position {} of {}: {}, {memory}", index + 1, groups.len(), position(&group[0], store));
         for task in group {
             let row = &sized(&task.row)?;
             let done = store
@@ -74,12 +75,15 @@ pub fn plan(
     Ok(text)
 }
 
-fn position(task: &Task) -> String {
+fn position(task: &Task, store: Option<&Store>) -> String {
     let row = &task.row;
     let place = match (&row.weights, &row.training) {
         (Some(weights), _) => format!("weights of {}", weights.display()),
         (None, Some(training)) => {
-            let time = duration(training_seconds(training, row.model, row.data_set));
+            let time = match store.and_then(|store| stored(store, &task.position.key())) {
+                Some(_) => "done".to_owned(),
+                None => duration(training_seconds(training, row.model, row.data_set)),
+            };
             format!("trained for {} epochs ({time})", training.epochs)
         }
         (None, None) => "random parameters".to_owned(),

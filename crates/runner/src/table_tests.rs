@@ -1,4 +1,5 @@
 use super::*;
+use crate::experiment::PaperFigures;
 
 const NAME: &str = "<script>alert(1)</script> & 50% _x_ | =1+1";
 
