@@ -1,4 +1,6 @@
 use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -107,6 +109,8 @@ pub fn load_checkpoint<M: Module>(mut model: M, path: &Path) -> Result<M, Checkp
             apply(PytorchStore::from_file(path).allow_partial(true).validate(false), &mut model, path)
         }
         Some("bpk") => {
+            check_metadata(path)?;
+            check_metadata(path)?;
             let store = BurnpackStore::from_file(path).with_from_adapter(to_single);
             apply(store.allow_partial(true).validate(false), &mut model, path)
         }
@@ -125,6 +129,22 @@ pub fn load_checkpoint<M: Module>(mut model: M, path: &Path) -> Result<M, Checkp
     match finite.offender {
         Some(tensor) => Err(CheckpointError::NotFinite { path: path.to_owned(), tensor }),
         None => Ok(model),
+    }
+}
+
+/// Refuses a `.bpk` whose metadata is longer than the file: Burn's reader would set memory aside for it.
+fn check_metadata(path: &Path) -> Result<(), CheckpointError> {
+    const METADATA_SIZE: Range<usize> = 6..10;
+    let unreadable = |reason: String| CheckpointError::Unreadable { path: path.to_owned(), reason };
+    let io = |error: std::io::Error| unreadable(error.to_string());
+    let file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut header = Vec::new();
+    file.take(METADATA_SIZE.end as u64).read_to_end(&mut header).map_err(io)?;
+    let size = header.get(METADATA_SIZE).and_then(|size| size.try_into().ok()).map_or(0, u32::from_le_bytes);
+    match u64::from(size) <= length {
+        true => Ok(()),
+        false => Err(unreadable(format!("metadata of {size} bytes in a file of {length}"))),
     }
 }
 

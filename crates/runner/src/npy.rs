@@ -1,24 +1,43 @@
 //! NumPy's array files.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use npyz::{NpyFile, WriterBuilder};
 
 use crate::error::{Error, Result};
 
-/// Opens an array, whose header may not claim more elements than the file has bytes.
+/// Opens an array, whose header may not claim to be longer than the file, nor more elements than the file has bytes.
 pub(crate) fn open(path: &Path, expected: &str) -> Result<NpyFile<BufReader<File>>> {
     let malformed = |found: String| Error::malformed(path, found, expected);
     let file = File::open(path).map_err(|source| Error::io(path, "read", source))?;
     let length = file.metadata().map_err(|source| Error::io(path, "read", source))?.len();
-    let npy = NpyFile::new(BufReader::new(file)).map_err(|error| malformed(reason(&error)))?;
+    let mut reader = BufReader::new(file);
+    let header = header_length(&mut reader).map_err(|source| Error::io(path, "read", source))?;
+    if header > length {
+        return Err(malformed(format!("{length} bytes with a header of {header}")));
+    }
+    let npy = NpyFile::new(reader).map_err(|error| malformed(reason(&error)))?;
     let elements = npy.shape().iter().try_fold(1_u64, |product, &side| product.checked_mul(side));
     match elements {
         Some(elements) if elements <= length => Ok(npy),
         _ => Err(malformed(format!("{length} bytes for an array of shape {:?}", npy.shape()))),
     }
+}
+
+/// The bytes that the header claims, for which the reader would set memory aside: four of them say it from version 2 on,
+/// two before, which can claim little. `reader` is at its beginning, and is left there.
+fn header_length(reader: &mut (impl Read + Seek)) -> std::io::Result<u64> {
+    let mut start = Vec::new();
+    reader.take(12).read_to_end(&mut start)?;
+    reader.rewind()?;
+    Ok(match start[..] {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', version, _, a, b, c, d] if version > 1 => {
+            u32::from_le_bytes([a, b, c, d]).into()
+        }
+        _ => 0,
+    })
 }
 
 /// What the reader says, without the picture of the place.

@@ -7,7 +7,7 @@ use super::measure::Measure;
 use crate::experiment::{Analysis, Axis, Matrix, PaperFigures, Row};
 use crate::result::{Finding, RowResult};
 
-/// A row of a [`Table`].
+/// A row of a [`Table`](super::Table).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TableRow {
