@@ -1,22 +1,22 @@
 //! NumPy's array files.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use npyz::{NpyFile, WriterBuilder};
 
 use crate::error::{Error, Result};
 
-/// Opens an array, whose header may not claim to be longer than the file, nor more elements than the file has bytes.
+/// Opens an array, whose header may not claim to be longer than the file, nor more elements than the file has bytes, nor
+/// nest brackets.
 pub(crate) fn open(path: &Path, expected: &str) -> Result<NpyFile<BufReader<File>>> {
     let malformed = |found: String| Error::malformed(path, found, expected);
     let file = File::open(path).map_err(|source| Error::io(path, "read", source))?;
     let length = file.metadata().map_err(|source| Error::io(path, "read", source))?.len();
     let mut reader = BufReader::new(file);
-    let header = header_length(&mut reader).map_err(|source| Error::io(path, "read", source))?;
-    if header > length {
-        return Err(malformed(format!("{length} bytes with a header of {header}")));
+    if let Some(fault) = costly_header(&mut reader, length).map_err(|source| Error::io(path, "read", source))? {
+        return Err(malformed(fault));
     }
     let npy = NpyFile::new(reader).map_err(|error| malformed(reason(&error)))?;
     let elements = npy.shape().iter().try_fold(1_u64, |product, &side| product.checked_mul(side));
@@ -26,17 +26,26 @@ pub(crate) fn open(path: &Path, expected: &str) -> Result<NpyFile<BufReader<File
     }
 }
 
-/// The bytes that the header claims, for which the reader would set memory aside: four of them say it from version 2 on,
-/// two before, which can claim little. `reader` is at its beginning, and is left there.
-fn header_length(reader: &mut (impl Read + Seek)) -> std::io::Result<u64> {
+/// What is wrong with a header that would cost its reader more than it is worth: one longer than the file, for which
+/// memory is set aside, or one with nested brackets, each of which doubles the time. `reader` is left at its beginning.
+fn costly_header(reader: &mut (impl Read + Seek), length: u64) -> std::io::Result<Option<String>> {
+    const BRACKETS: usize = 4;
     let mut start = Vec::new();
     reader.take(12).read_to_end(&mut start)?;
+    let (from, size) = match start[..] {
+        [_, _, _, _, _, _, 0 | 1, _, a, b, ..] => (10, u16::from_le_bytes([a, b]).into()),
+        [_, _, _, _, _, _, _, _, a, b, c, d] => (12, u32::from_le_bytes([a, b, c, d])),
+        _ => (0, 0),
+    };
+    let mut header = Vec::new();
+    reader.seek(SeekFrom::Start(from))?;
+    reader.take(length.min(size.into())).read_to_end(&mut header)?;
     reader.rewind()?;
-    Ok(match start[..] {
-        [0x93, b'N', b'U', b'M', b'P', b'Y', version, _, a, b, c, d] if version > 1 => {
-            u32::from_le_bytes([a, b, c, d]).into()
-        }
-        _ => 0,
+    let brackets = header.iter().filter(|byte| b"([{".contains(byte)).count();
+    Ok(match (u64::from(size) > length, brackets > BRACKETS) {
+        (true, _) => Some(format!("{length} bytes with a header of {size}")),
+        (_, true) => Some(format!("a header with {brackets} brackets")),
+        _ => None,
     })
 }
 
