@@ -23,6 +23,8 @@ pub(crate) const LEAST_ROWS: usize = 8192;
 pub(crate) const LEAST_COLUMNS: usize = 64;
 /// What the program takes apart from arrays: code, buffers of threads.
 const BASE: u64 = 48 << 20;
+/// What LLVM, which cuda links in, takes from the start.
+const LINKED: u64 = if cfg!(feature = "cuda") { 36 << 20 } else { 0 };
 const F32: u64 = size_of::<f32>() as u64;
 
 /// The test examples of a data set at the most.
@@ -61,7 +63,7 @@ impl MemoryEstimate {
             let row = &sized(row)?;
             let sizes = Sizes::of(row).captured(share);
             drawn += if share.parameters > 0 { row.iterations * row.batch_size } else { 0 };
-            all.fixed = all.fixed.max(sizes.fixed(row, drawn));
+            all.fixed = all.fixed.max(LINKED + sizes.fixed(row, drawn));
             if sizes.factors == 0 && matches!(row.analysis, Analysis::Entries { .. }) {
                 passed += sizes.rows(row, share);
             }
@@ -82,7 +84,7 @@ impl MemoryEstimate {
         let square = (row.iterations * row.iterations) as u64;
         let gram = |rows: u64| F32 * sizes.gram(row, rows).max(4 * square);
         Ok(Self {
-            fixed: sizes.fixed(row, row.iterations * row.batch_size),
+            fixed: LINKED + sizes.fixed(row, row.iterations * row.batch_size),
             rows: gram(sizes.parameters.min(share.parameters)),
             least_rows: gram(sizes.block().min(share.parameters)),
         })
@@ -177,7 +179,8 @@ pub(crate) fn of_training(row: &Row) -> u64 {
     let augmented = training.is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
     let images = u64::from(augmented) * sizes.examples * sizes.features;
     let inputs = (sizes.examples + TEST_EXAMPLES) * sizes.features;
-    BASE + TRAINING_BUFFERS + images + F32 * (inputs + batch * sizes.activations + PARAMETER_COPIES * sizes.parameters)
+    let numbers = inputs + batch * sizes.activations + PARAMETER_COPIES * sizes.parameters;
+    BASE + LINKED + TRAINING_BUFFERS + images + F32 * numbers
 }
 
 pub(crate) fn of_tasks(group: &[Task]) -> Result<MemoryEstimate> {
