@@ -56,7 +56,8 @@ impl<M: Classifier> TrainingState<M> {
     }
 
     /// The state of `training` after `epochs`, from the files of its [`model`](Self::model) and its optimiser, with
-    /// `model` as it was built.
+    /// `model` as it was built. Burn reads the latter on its default device, which `BURN_DEVICE` names, and moves it to the
+    /// parameters' at the next step.
     ///
     /// # Errors
     ///

@@ -14,6 +14,7 @@ use cli::Cli;
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 fn main() -> ExitCode {
+    restore_optimisers_on_the_cpu();
     let outcome =
         gradspectra::end_on_signals().map_err(Into::into).and_then(|()| commands::execute(Cli::parse().command));
     match outcome {
@@ -23,6 +24,17 @@ fn main() -> ExitCode {
             let _ = writeln!(anstream::stderr().lock(), "{ERROR}error:{ERROR:#} {}", in_one_line(&error));
             ExitCode::from(exit_status(&error))
         }
+    }
+}
+
+/// Has Burn read what an optimiser remembers on the CPU, from where it goes to the device of the parameters: on its default
+/// device, a GPU where one is built in, it would end the program where no driver is.
+#[expect(unsafe_code, reason = "no other thread is there yet to read the environment")]
+fn restore_optimisers_on_the_cpu() {
+    const BURNS_DEFAULT: &str = "BURN_DEVICE";
+    if std::env::var_os(BURNS_DEFAULT).is_none() {
+        // SAFETY: this is the first thing that the program does, on its only thread.
+        unsafe { std::env::set_var(BURNS_DEFAULT, "flex") };
     }
 }
 
