@@ -48,9 +48,11 @@ impl Examples {
         if let Some(label) = labels.iter().find(|&&label| label as usize >= classes) {
             return Err(invalid("a label", label, format!("less than {classes}")));
         }
-        if let Some(index) = inputs.par_iter().position_first(|input| !input.is_finite()) {
-            let example = index / shape.iter().product::<usize>();
-            return Err(invalid("an input", format!("{} in example {example}", inputs[index]), "a finite number"));
+        let odd = |input: &&f32| !input.is_finite();
+        let size = inputs.len() / labels.len();
+        if let Some(example) = inputs.par_chunks(size).position_first(|inputs| inputs.iter().any(|input| odd(&input))) {
+            let input = inputs[example * size..].iter().find(odd).expect("one of the example's");
+            return Err(invalid("an input", format!("{input} in example {example}"), "a finite number"));
         }
         Ok(Self { inputs, shape, labels, classes })
     }
