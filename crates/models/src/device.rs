@@ -11,14 +11,14 @@ pub fn runs_on_cpu(device: &Device) -> bool {
 /// The memory of a GPU, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GpuMemory {
-    /// All that it has; what every GPU has, where the driver does not tell.
+    /// All of it; 2 GiB where the driver does not tell.
     pub total: u64,
     /// The most that one buffer may take.
     pub buffer: u64,
 }
 
 impl GpuMemory {
-    /// A GPU that every driver serves: 2 GiB, with WebGPU's least limit of a buffer.
+    /// What a GPU has at the least, with WebGPU's lowest limit of a buffer.
     const LEAST: Self = Self { total: 2 << 30, buffer: 128 << 20 };
 
     /// The memory of `device`; `LEAST` where it tells nothing, as the CPU.

@@ -33,9 +33,11 @@ pub fn fit_file(path: &Path, top: Top, seed: u64) -> Result<PowerLawReport> {
 
 fn fit(values: &[f64], top: Top, seed: u64) -> Result<PowerLawReport> {
     const DEFAULT: usize = 1000;
+    const LEAST: usize = 2;
     let top = match top {
         Top::Default => {
-            values.iter().filter(|value| **value > 0.0).count().clamp(DEFAULT.min(values.len()).min(2), DEFAULT)
+            let positive = values.iter().filter(|value| **value > 0.0).count();
+            positive.clamp(LEAST.min(values.len()), DEFAULT)
         }
         Top::Given(top) => top,
         Top::Scanned => XMinScan::of(values)?.chosen().k(),
