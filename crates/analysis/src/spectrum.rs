@@ -1,4 +1,4 @@
-use faer::Mat;
+use faer::MatRef;
 use serde::{Deserialize, Serialize};
 
 use crate::eigenvalues::symmetric_eigenvalues;
@@ -30,9 +30,9 @@ impl Spectrum {
     /// # Errors
     ///
     /// Those of [`symmetric_eigenvalues`].
-    pub fn of_gram(gram: &Mat<f64>) -> Result<Self> {
+    pub fn of_gram(gram: MatRef<'_, f64>) -> Result<Self> {
         let order = gram.nrows() as f64;
-        let eigenvalues = symmetric_eigenvalues(gram.as_ref())?;
+        let eigenvalues = symmetric_eigenvalues(gram)?;
         Ok(Self { eigenvalues: eigenvalues.into_iter().map(|value| value / order).collect() })
     }
 

@@ -88,11 +88,11 @@ fn a_spectrum_agrees_with_nalgebra() {
     let reference = nalgebra::DMatrix::from_fn(ORDER, ORDER, entry).symmetric_eigenvalues();
     let mut reference: Vec<f64> = reference.iter().map(|value| value / ORDER as f64).collect();
     reference.sort_by(|a, b| b.total_cmp(a));
-    let spectrum = Spectrum::of_gram(&faer::Mat::from_fn(ORDER, ORDER, entry)).unwrap();
+    let spectrum = Spectrum::of_gram(faer::Mat::from_fn(ORDER, ORDER, entry).as_ref()).unwrap();
     for (ours, theirs) in spectrum.eigenvalues().iter().zip(&reference) {
         assert!((ours - theirs).abs() < 1e-12 * reference[0], "{ours} is not {theirs}");
     }
-    let error = Spectrum::of_gram(&faer::Mat::zeros(2, 3)).unwrap_err();
+    let error = Spectrum::of_gram(faer::Mat::zeros(2, 3).as_ref()).unwrap_err();
     assert!(matches!(error, AnalysisError::NotSquare { rows: 2, columns: 3 }));
 }
 

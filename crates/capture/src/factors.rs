@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use faer::Mat;
 use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, runs_on_cpu};
 
-use crate::gram::{GramBuilder, gram_terms, update_lower};
+use crate::gram::{GramBuilder, gram_terms};
 use crate::products::Products;
 use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Result};
 pub use layer::LayerSize;
@@ -200,22 +200,16 @@ impl ExampleFactors {
     pub fn add_layers(&self, mut sum: Gram, minibatches: MinibatchIndices, wanted: Range<usize>) -> Gram {
         self.check(minibatches);
         let products = Products::on(&self.device);
-        let iterations = minibatches.iterations();
         let gram = sum.inner_products_mut();
-        let [mut inputs, mut deltas] = [(); 2].map(|()| Mat::<f32>::zeros(iterations, iterations));
         for layer in self.layers.iter().filter(|layer| overlap(&layer.range, &wanted)) {
             match &layer.values {
                 Values::Outer { input, delta, bias, .. } => {
-                    products.inner_products(&mut inputs, self.select(input, minibatches).columns());
-                    products.inner_products(&mut deltas, self.select(delta, minibatches).columns());
+                    let [input, delta] = [input, delta].map(|rows| self.select(rows, minibatches));
                     let constant = if *bias { 1.0 } else { 0.0 };
-                    update_lower(gram, |i, j, sum| {
-                        sum + (f64::from(inputs[(i, j)]) + constant) * f64::from(deltas[(i, j)])
-                    });
+                    products.add_entrywise_product(gram, &[(input.columns(), constant), (delta.columns(), 0.0)]);
                 }
                 Values::Explicit(gradients) => {
-                    products.inner_products(&mut deltas, self.select(gradients, minibatches).columns());
-                    update_lower(gram, |i, j, sum| sum + f64::from(deltas[(i, j)]));
+                    products.add_entrywise_product(gram, &[(self.select(gradients, minibatches).columns(), 0.0)]);
                 }
             }
         }

@@ -12,6 +12,7 @@ mod history;
 mod layout;
 mod minibatch;
 mod products;
+mod square;
 mod updates;
 
 pub use direct::{Trajectory, direct_block, direct_history, for_each_gradient};
@@ -21,4 +22,5 @@ pub use gram::{Gram, GramBuilder, gram_terms};
 pub use history::GradientHistory;
 pub use layout::{ParameterLayout, ParameterSlot};
 pub use minibatch::MinibatchIndices;
+pub use square::SquareMatrix;
 pub use updates::to_updates;

@@ -1,8 +1,16 @@
 use burn::tensor::{Device, Tensor, TensorData};
+use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::prelude::ReborrowMut;
 use faer::traits::RealField;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 use gradspectra_models::{GpuMemory, product, runs_on_cpu};
+use rayon::prelude::*;
+
+use crate::SquareMatrix;
+
+/// Rows and columns of a tile on the CPU: a few times a microkernel's rows, and three tiles within a core's cache.
+const TILE: usize = 192;
 
 /// Columns that meet in one product on a GPU, at most.
 const STRIP: usize = 2048;
@@ -23,23 +31,73 @@ impl Products {
     }
 
     /// Sets the lower triangle of `product` to XᵀX in f32.
-    pub(crate) fn inner_products(&self, product: &mut Mat<f32>, columns: MatRef<f32>) {
+    pub(crate) fn inner_products(&self, product: &mut SquareMatrix<f32>, columns: MatRef<f32>) {
         match &self.gpu {
             Some(device) => {
                 let width = GpuMemory::of(device).buffer_numbers() / columns.nrows().max(1);
                 on_gpu(product, columns, device, width.clamp(1, STRIP));
             }
-            None => on_cpu(product, Accum::Replace, columns),
+            None => on_cpu(product.as_mut(), Accum::Replace, columns),
         }
+    }
+
+    /// Adds Π (XᵀX + c), entry by entry over the `factors` (X, c), to the lower triangle of `sum`.
+    pub(crate) fn add_entrywise_product(&self, sum: &mut SquareMatrix<f64>, factors: &[(MatRef<f32>, f64)]) {
+        if self.gpu.is_none() {
+            return add_tiles(sum, factors);
+        }
+        let products: Vec<SquareMatrix<f32>> = factors
+            .iter()
+            .map(|(columns, _)| {
+                let mut product = SquareMatrix::zeros(sum.order());
+                self.inner_products(&mut product, *columns);
+                product
+            })
+            .collect();
+        sum.update_lower(|i, j, value| {
+            let factors =
+                products.iter().zip(factors).map(|(product, (_, constant))| f64::from(product.entry(i, j)) + constant);
+            value + factors.product::<f64>()
+        });
     }
 }
 
-/// Adds XᵀX to the lower triangle of `product`.
-pub(crate) fn add_inner_products(product: &mut Mat<f64>, columns: MatRef<f64>) {
-    on_cpu(product, Accum::Add, columns);
+/// Tile by tile, so that the factors of a tile stay in a core's cache.
+fn add_tiles(sum: &mut SquareMatrix<f64>, factors: &[(MatRef<f32>, f64)]) {
+    let order = sum.order();
+    sum.as_mut().par_col_chunks_mut(TILE).enumerate().for_each(|(strip, mut strip_columns)| {
+        let (first, width) = (strip * TILE, strip_columns.ncols());
+        let mut product = Mat::<f32>::zeros(TILE, width);
+        let mut term = Mat::<f64>::zeros(TILE, width);
+        for start in (first..order).step_by(TILE) {
+            let height = TILE.min(order - start);
+            term.fill(1.0);
+            for (columns, constant) in factors {
+                let [below, above] = [columns.subcols(start, height), columns.subcols(first, width)];
+                let target = product.subrows_mut(0, height);
+                matmul(target, Accum::Replace, below.transpose(), above, 1.0, Par::Seq);
+                for j in 0..width {
+                    let inner = product.col_as_slice(j)[..height].iter();
+                    let term = term.col_as_slice_mut(j)[..height].iter_mut();
+                    term.zip(inner).for_each(|(term, &inner)| *term *= f64::from(inner) + constant);
+                }
+            }
+            for (j, column) in strip_columns.rb_mut().subrows_mut(start, height).col_iter_mut().enumerate() {
+                let above_diagonal = (first + j).saturating_sub(start);
+                let column = column.try_as_col_major_mut().expect("columns are contiguous").as_slice_mut();
+                let sums = column[above_diagonal..].iter_mut();
+                sums.zip(&term.col_as_slice(j)[above_diagonal..]).for_each(|(sum, term)| *sum += term);
+            }
+        }
+    });
 }
 
-fn on_cpu<T: RealField>(product: &mut Mat<T>, accum: Accum, columns: MatRef<T>) {
+/// Adds XᵀX to the lower triangle of `product`.
+pub(crate) fn add_inner_products(product: &mut SquareMatrix<f64>, columns: MatRef<f64>) {
+    on_cpu(product.as_mut(), Accum::Add, columns);
+}
+
+fn on_cpu<T: RealField>(product: MatMut<T>, accum: Accum, columns: MatRef<T>) {
     triangular::matmul(
         product,
         BlockStructure::TriangularLower,
@@ -54,7 +112,7 @@ fn on_cpu<T: RealField>(product: &mut Mat<T>, accum: Accum, columns: MatRef<T>) 
 }
 
 /// Every pair of strips of `width` columns is one launch and one read; the first [`STRIPS`] are uploaded once.
-fn on_gpu(gram: &mut Mat<f32>, columns: MatRef<f32>, device: &Device, width: usize) {
+fn on_gpu(gram: &mut SquareMatrix<f32>, columns: MatRef<f32>, device: &Device, width: usize) {
     let starts: Vec<usize> = (0..columns.ncols()).step_by(width).collect();
     let upload = |start: &usize| strip(columns, *start, width, device);
     let held: Vec<_> = starts.iter().take(STRIPS).map(upload).collect();
@@ -67,7 +125,7 @@ fn on_gpu(gram: &mut Mat<f32>, columns: MatRef<f32>, device: &Device, width: usi
             let [_, height] = tile.dims();
             let tile = tile.into_data().try_to_vec::<f32>().expect("a product of f32");
             for (offset, values) in tile.chunks_exact(height).enumerate() {
-                gram.col_as_slice_mut(column + offset)[row..row + height].copy_from_slice(values);
+                gram.column_mut(column + offset)[row..row + height].copy_from_slice(values);
             }
         }
     }
@@ -91,15 +149,38 @@ mod tests {
     fn strips_give_every_product_once() {
         const COLUMNS: usize = 40;
         let columns = Mat::from_fn(7, COLUMNS, |row, column| ((row * 31 + column * 17) % 23) as f32 - 11.0);
-        let mut expected = Mat::zeros(COLUMNS, COLUMNS);
-        on_cpu(&mut expected, Accum::Replace, columns.as_ref());
+        let mut expected = SquareMatrix::zeros(COLUMNS);
+        on_cpu(expected.as_mut(), Accum::Replace, columns.as_ref());
         for width in [1, 3, 5, COLUMNS] {
-            let mut gram = Mat::zeros(COLUMNS, COLUMNS);
+            let mut gram = SquareMatrix::zeros(COLUMNS);
             on_gpu(&mut gram, columns.as_ref(), &Device::flex(), width);
             for column in 0..COLUMNS {
                 for row in column..COLUMNS {
-                    assert_eq!(gram[(row, column)], expected[(row, column)], "{row}, {column} in strips of {width}");
+                    let [found, expected] = [&gram, &expected].map(|matrix| matrix.entry(row, column));
+                    assert_eq!(found, expected, "{row}, {column} in strips of {width}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_add_the_products_of_both_factors_below_the_diagonal() {
+        const COLUMNS: usize = 2 * TILE + 7;
+        let factor = |rows: usize, step: usize| {
+            Mat::from_fn(rows, COLUMNS, |row, column| ((row * 31 + column * step) % 23) as f32 - 11.0)
+        };
+        let (first, second) = (factor(5, 17), factor(3, 19));
+        let mut sum = SquareMatrix::zeros(COLUMNS);
+        sum.update_lower(|i, j, _| (i + j) as f64);
+        add_tiles(&mut sum, &[(first.as_ref(), 1.0), (second.as_ref(), 0.0)]);
+        let inner = |factor: &Mat<f32>, i: usize, j: usize| -> f64 {
+            factor.col(i).iter().zip(factor.col(j).iter()).map(|(x, y)| f64::from(x * y)).sum()
+        };
+        for j in 0..COLUMNS {
+            for i in 0..COLUMNS {
+                let term = (inner(&first, i, j) + 1.0) * inner(&second, i, j);
+                let expected = if i < j { 0.0 } else { (i + j) as f64 + term };
+                assert_eq!(sum.entry(i, j), expected, "{i}, {j}");
             }
         }
     }

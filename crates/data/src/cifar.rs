@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use flate2::read::GzDecoder;
@@ -49,15 +49,10 @@ impl Records {
     }
 }
 
-/// Parses the files at `paths`, in that order; `read` gives each one's bytes.
-pub(crate) fn batches(
-    records: Records,
-    paths: &[PathBuf],
-    mut read: impl FnMut(&Path) -> Result<Vec<u8>>,
-) -> Result<ImageSet> {
+/// Parses `files`, paths and their bytes, in that order.
+pub(crate) fn batches(records: Records, files: &[(&Path, Vec<u8>)]) -> Result<ImageSet> {
     let mut all = Batch::default();
-    for path in paths {
-        let bytes = read(path)?;
+    for (path, bytes) in files {
         all.append(Batch::read(path, bytes.as_slice(), bytes.len() as u64, records)?);
     }
     all.finish(records)

@@ -71,7 +71,7 @@ pub fn load(
 ///
 /// A file cannot be read.
 pub fn files_at_hand(data_set: DataSet, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {
-    let provenance = |path: PathBuf| Ok(FileProvenance::of(&path, &file::read(&path)?, data_set.listing()));
+    let provenance = |path: PathBuf| FileProvenance::at(&path, data_set.listing());
     root.at_hand(data_set, split).map(|paths| paths.into_iter().map(provenance).collect()).transpose()
 }
 
@@ -109,32 +109,38 @@ fn read_images(
     paths: &[PathBuf],
     files: &mut Vec<FileProvenance>,
 ) -> Result<ImageSet> {
-    let mut read = |path: &Path| -> Result<Vec<u8>> {
-        let bytes = file::read(path)?;
-        files.push(FileProvenance::of(path, &bytes, data_set.listing()));
-        Ok(bytes)
-    };
-    let records = match data_set {
-        DataSet::Mnist => return read_mnist(paths, read),
-        DataSet::Cifar10 => Records::CIFAR_10,
-        DataSet::Cifar100 => Records::cifar_100(labels),
-        DataSet::Avila => return Err(invalid("the data set", data_set, "one of images")),
-    };
-    match paths {
-        [path] if path.extension().is_some_and(|extension| extension == "gz") => {
-            cifar::archive(records, path, &read(path)?, data_set.file_sets(split)[0])
+    let read = paths.iter().map(|path| Ok((path.as_path(), file::read(path)?)));
+    let read = read.collect::<Result<Vec<(&Path, Vec<u8>)>>>()?;
+    let parse = || {
+        let records = match data_set {
+            DataSet::Mnist => return parse_mnist(&read),
+            DataSet::Cifar10 => Records::CIFAR_10,
+            DataSet::Cifar100 => Records::cifar_100(labels),
+            DataSet::Avila => return Err(invalid("the data set", data_set, "one of images")),
+        };
+        match &read[..] {
+            [(path, file)] if path.extension().is_some_and(|extension| extension == "gz") => {
+                cifar::archive(records, path, file, data_set.file_sets(split)[0])
+            }
+            files => cifar::batches(records, files),
         }
-        paths => cifar::batches(records, paths, read),
-    }
+    };
+    let provenance = || {
+        let of = |(path, file): &(&Path, Vec<u8>)| FileProvenance::of(path, file, data_set.listing());
+        read.iter().map(of).collect::<Vec<_>>()
+    };
+    let (images, provenance) = rayon::join(parse, provenance);
+    files.extend(provenance);
+    images
 }
 
-fn read_mnist(paths: &[PathBuf], mut read: impl FnMut(&Path) -> Result<Vec<u8>>) -> Result<ImageSet> {
+fn parse_mnist(files: &[(&Path, Vec<u8>)]) -> Result<ImageSet> {
     const CLASSES: u8 = 10;
-    let [images_path, labels_path] = paths else {
-        return Err(invalid("the number of MNIST files", paths.len(), "2"));
+    let [(images_path, images), (labels_path, labels)] = files else {
+        return Err(invalid("the number of MNIST files", files.len(), "2"));
     };
-    let images = idx::images(images_path, &read(images_path)?)?;
-    let labels = idx::labels(labels_path, &read(labels_path)?, CLASSES)?;
+    let images = idx::images(images_path, images)?;
+    let labels = idx::labels(labels_path, labels, CLASSES)?;
     if [images.rows, images.columns] != [28, 28] {
         return Err(malformed(images_path, format!("images of {} x {}", images.rows, images.columns), "28 x 28"));
     }

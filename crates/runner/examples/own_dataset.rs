@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let minibatches = MinibatchIndices::new(&indices, 1, spirals.len())?;
     let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ())?;
     let gram = factors.ok_or("a layer does not go through the trace")?.gram(minibatches);
-    let spectrum = Spectrum::of_gram(&gram.second_moment())?;
+    let spectrum = Spectrum::of_gram(gram.second_moment().as_ref())?;
     let fit = PowerLawFit::top(spectrum.eigenvalues(), 100)?;
     println!("{} examples: s = {:.3}, d_ks = {:.4}", spirals.len(), fit.s(), fit.ks().two_sided);
     Ok(())

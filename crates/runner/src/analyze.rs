@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 use gradspectra_analysis::{AnalysisError, EigengapReading, EntryTestConfig, EntryTestSummary, EntryTests, Spectrum};
 use gradspectra_capture::{Gram, GramBuilder};
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let dimension = by_iteration(&mut matrix, top, options)?;
     let norms = gram.norms();
     let covariance = spectrum(gram.covariance(), "covariance", top, options)?;
-    let second_moment = spectrum(&gram.second_moment(), "second-moment", top, options)?;
+    let second_moment = spectrum(gram.second_moment().as_ref(), "second-moment", top, options)?;
     let report = MatrixReport {
         parameters: matrix.parameters,
         iterations: matrix.iterations,
@@ -201,7 +201,7 @@ fn to_single(block: &Mat<f64>, samples: Axis) -> Mat<f32> {
     })
 }
 
-fn spectrum(gram: &Mat<f64>, name: &str, top: usize, options: &AnalyzeOptions) -> Result<MatrixSpectrum> {
+fn spectrum(gram: MatRef<'_, f64>, name: &str, top: usize, options: &AnalyzeOptions) -> Result<MatrixSpectrum> {
     let step = options.reporter.step(format!("eigenvalues of the {name}"), 1);
     let spectrum = Spectrum::of_gram(gram)?;
     step.finish();

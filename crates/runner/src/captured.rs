@@ -149,7 +149,7 @@ impl<'a, M: Classifier> Captured<'a, M> {
             let step = self.reporter.step("eigenvalues", 1);
             let spectrum = match matrix {
                 Matrix::Covariance => Spectrum::of_gram(gram.covariance())?,
-                Matrix::SecondMoment => Spectrum::of_gram(&gram.second_moment())?,
+                Matrix::SecondMoment => Spectrum::of_gram(gram.second_moment().as_ref())?,
             };
             self.timings.eigenvalues = step.finish();
             self.spectra.insert(key.clone(), spectrum);

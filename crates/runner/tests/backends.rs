@@ -95,7 +95,7 @@ fn assert_same_gradients(what: &str, ours: &GradientHistory, theirs: &GradientHi
 fn assert_same_spectra(what: &str, ours: &Gram, theirs: &Gram, top: usize) {
     for (kind, ours, theirs) in [
         ("covariance", ours.covariance(), theirs.covariance()),
-        ("second moment", &ours.second_moment(), &theirs.second_moment()),
+        ("second moment", ours.second_moment().as_ref(), theirs.second_moment().as_ref()),
     ] {
         let [ours, theirs] = [ours, theirs].map(|matrix| Spectrum::of_gram(matrix).unwrap());
         let what = format!("{what}, {kind}, top {top}");
@@ -211,7 +211,8 @@ fn training_agrees_with_flex() {
     }
 }
 
-/// `GRADSPECTRA_ITERATIONS` says how many.
+/// What is live after a quarter of the iterations is all that is live at the end, and not every quarter reserves more: a
+/// device that lags behind holds a few buffers more now and then. `GRADSPECTRA_ITERATIONS` says how many.
 #[test]
 fn memory_does_not_grow_with_iterations() {
     let _turn = turn();
@@ -221,15 +222,17 @@ fn memory_does_not_grow_with_iterations() {
     for (name, device) in accelerators() {
         let device = device.autodiff();
         let model = lenet(&device);
-        let held = || {
+        let usage = [(); 4].map(|()| {
             direct_history(&model, examples(500), minibatches, &device, |_| ()).unwrap();
             device.sync().unwrap();
-            device.memory_pool_usage().map(|usage| usage.bytes_reserved)
-        };
-        let [before, .., after] = [(); 4].map(|()| held());
-        let passed = minibatches.iterations();
-        tell(&format!("{name}: {before:?} bytes reserved after {passed} iterations, {after:?} after {}", 4 * passed));
-        assert!(after <= before, "{name}: {before:?} bytes, then {after:?}");
+            device.memory_pool_usage().unwrap()
+        });
+        let live = usage.each_ref().map(|usage| usage.bytes_in_use);
+        let reserved = usage.map(|usage| usage.bytes_reserved);
+        tell(&format!("{name}: bytes live {live:?}, reserved {reserved:?} after quarters of {iterations} iterations"));
+        assert!(live[3] <= live[0], "{name}: {live:?} bytes live");
+        assert!(reserved.windows(2).any(|pair| pair[1] <= pair[0]), "{name}: {reserved:?} bytes reserved");
+        assert!(reserved[3] as f64 <= 1.01 * reserved[0] as f64, "{name}: {reserved:?} bytes reserved");
     }
 }
 

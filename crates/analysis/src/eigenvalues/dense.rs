@@ -160,7 +160,7 @@ struct Summand {
 impl Products {
     fn new(order: usize) -> Self {
         let summand = || Summand { rows: 0, entries: Mat::zeros(order, BANDWIDTH) };
-        Self { summands: (0..TASKS).map(|_| summand()).collect() }
+        Self { summands: (0..TASKS).into_par_iter().map(|_| summand()).collect() }
     }
 
     /// Applies the pending update to the matrix from row and column `start` on, and multiplies the result by V.

@@ -4,7 +4,8 @@ use burn::tensor::Device;
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-use super::{Gram, update_lower};
+use super::Gram;
+use crate::SquareMatrix;
 use crate::products::{Products, add_inner_products};
 
 /// Sums a Gram matrix over blocks of parameters: each block in its own precision, the blocks in f64.
@@ -15,7 +16,7 @@ pub struct GramBuilder {
     gram: Gram,
     /// A term that is not complete.
     term: Option<Gram>,
-    product: Mat<f32>,
+    product: SquareMatrix<f32>,
     products: Products,
 }
 
@@ -30,7 +31,7 @@ impl GramBuilder {
 
     /// Goes on from the Gram matrix of other parameters.
     pub fn onto(gram: Gram) -> Self {
-        Self { gram, term: None, product: Mat::zeros(0, 0), products: Products::default() }
+        Self { gram, term: None, product: SquareMatrix::zeros(0), products: Products::default() }
     }
 
     /// The same with products in f32 formed on `device`, those in f64 on the CPU.
@@ -45,12 +46,12 @@ impl GramBuilder {
     /// If the block has not T columns.
     pub fn add(&mut self, mut block: Mat<f32>) {
         self.centre(&mut block);
-        if self.product.nrows() == 0 {
-            self.product = Mat::zeros(block.ncols(), block.ncols());
+        if self.product.order() == 0 {
+            self.product = SquareMatrix::zeros(block.ncols());
         }
         self.products.inner_products(&mut self.product, block.as_ref());
         let product = &self.product;
-        update_lower(&mut self.gram.centred, |i, j, value| value + f64::from(product[(i, j)]));
+        self.gram.centred.update_lower(|i, j, value| value + f64::from(product.entry(i, j)));
     }
 
     /// Adds the block `[parameters, T]` of the parameters `parameters` to a Gram matrix that is the sum of `terms`: the
@@ -117,7 +118,7 @@ impl GramBuilder {
 
     /// Begins anew, with no parameter.
     pub fn clear(&mut self) {
-        self.gram.centred.fill(0.0);
+        self.gram.centred.update_lower(|_, _, _| 0.0);
         self.gram.along_mean.fill(0.0);
         self.gram.mean_squared_norm = 0.0;
     }

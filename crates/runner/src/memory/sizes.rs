@@ -4,7 +4,7 @@ use super::{BASE, F32, LEAST_COLUMNS, LEAST_ROWS};
 use crate::Result;
 use crate::cost::multiply_adds;
 use crate::data::{DataSet, LabelCorruption};
-use crate::experiment::{Analysis, Axis, Row, Vectors};
+use crate::experiment::{Analysis, Axis, Matrix, Row, Vectors};
 use crate::model::ModelSpec;
 use crate::store::Store;
 use crate::task::Task;
@@ -134,6 +134,9 @@ impl Sizes {
         let iterations = row.iterations as u64;
         let updates = row.vectors != Vectors::Gradients;
         let numbers = match row.analysis {
+            Analysis::Spectrum { matrix: Matrix::Covariance, .. } => {
+                self.gram(row, rows).max(4 * iterations * iterations)
+            }
             Analysis::Spectrum { .. } => self.gram(row, rows).max(6 * iterations * iterations),
             Analysis::Entries { along: Axis::Dimension, .. } if self.factors == 0 && !updates => 0,
             Analysis::Entries { along: Axis::Dimension, .. } if updates => {

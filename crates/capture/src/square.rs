@@ -1,0 +1,64 @@
+use faer::{MatMut, MatRef};
+use rayon::prelude::*;
+
+/// A square matrix, column by column.
+///
+/// All threads map the pages of a new one: at T = 5000 one thread would take longer for that than for a layer's products.
+#[derive(Debug, PartialEq)]
+pub struct SquareMatrix<T> {
+    order: usize,
+    entries: Vec<T>,
+}
+
+impl<T: Copy + Default + Send + Sync> SquareMatrix<T> {
+    /// The zero matrix.
+    pub fn zeros(order: usize) -> Self {
+        let entries = rayon::iter::repeat_n(T::default(), order * order).collect();
+        Self { order, entries }
+    }
+
+    /// The number of rows, and of columns.
+    pub fn order(&self) -> usize {
+        self.order
+    }
+
+    /// Entry (i, j).
+    pub fn entry(&self, i: usize, j: usize) -> T {
+        self.column(j)[i]
+    }
+
+    /// As faer takes it.
+    pub fn as_ref(&self) -> MatRef<'_, T> {
+        MatRef::from_column_major_slice(&self.entries, self.order, self.order)
+    }
+
+    /// As faer changes it.
+    pub fn as_mut(&mut self) -> MatMut<'_, T> {
+        MatMut::from_column_major_slice_mut(&mut self.entries, self.order, self.order)
+    }
+
+    /// Column `j`.
+    pub(crate) fn column(&self, j: usize) -> &[T] {
+        &self.entries[j * self.order..][..self.order]
+    }
+
+    /// Column `j`.
+    pub(crate) fn column_mut(&mut self, j: usize) -> &mut [T] {
+        &mut self.entries[j * self.order..][..self.order]
+    }
+
+    /// Replaces every entry (i, j), i ≥ j, by `update(i, j, entry)`.
+    pub(crate) fn update_lower(&mut self, update: impl Fn(usize, usize, T) -> T + Sync) {
+        self.entries.par_chunks_mut(self.order.max(1)).enumerate().for_each(|(j, column)| {
+            for (i, value) in column.iter_mut().enumerate().skip(j) {
+                *value = update(i, j, *value);
+            }
+        });
+    }
+}
+
+impl<T: Copy + Send + Sync> Clone for SquareMatrix<T> {
+    fn clone(&self) -> Self {
+        Self { order: self.order, entries: self.entries.par_iter().copied().collect() }
+    }
+}
