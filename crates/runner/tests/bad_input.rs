@@ -5,6 +5,8 @@ mod common;
 
 use std::path::Path;
 
+use common::npy;
+
 const MNIST_IMAGES: &str = "datasets/mnist/train-images-idx3-ubyte.gz";
 const MNIST_LABELS: &str = "datasets/mnist/train-labels-idx1-ubyte.gz";
 
@@ -22,14 +24,6 @@ fn toml(more: &str) -> Vec<u8> {
 fn swapped(old: &str, new: &str) -> Vec<u8> {
     assert!(ROW.contains(old));
     ROW.replace(old, new).into_bytes()
-}
-
-fn npy(dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-    let header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
-    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
-    bytes.extend(format!("{header:<117}\n").bytes());
-    bytes.extend(data);
-    bytes
 }
 
 fn doubles(values: &[f64]) -> Vec<u8> {

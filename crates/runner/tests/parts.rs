@@ -147,6 +147,31 @@ fn parts_of_two_machines_give_the_bytes_of_one() {
 }
 
 #[test]
+fn gradients_that_their_mean_dominates_are_centred_first_in_parts_too() {
+    let folder = folder();
+    let folder = folder.path();
+    let (defaults, _) = EXPERIMENT.split_once("[[row]]").unwrap();
+    let row = "[[row]]\nid = 'alike'\nbatch-size = 1\nminibatches = 'alike.npy'\n";
+    let text = defaults.replace("iterations = 60\n", "").replace("top = 30", "top = 3") + row;
+    fs::write(folder.join("split.toml"), text).unwrap();
+    // One example of 500 is another.
+    let indices: Vec<u8> = (0..2000_i64).flat_map(|t| if t % 500 == 0 { t } else { 7 }.to_le_bytes()).collect();
+    fs::write(folder.join("alike.npy"), common::npy("<i8", "(2000, 1)", &indices)).unwrap();
+    run(folder, &["--out", "whole"]);
+    for part in ids(&tasks(folder, "split"), "part") {
+        run(folder, &["--out", "split", "--task", &part]);
+    }
+    let summed = common::succeed(folder, &["run", "split.toml", "-v", "--out", "split"]);
+    let progress = String::from_utf8(summed.stderr).unwrap();
+    assert!(progress.contains("the mean gradient dominates"), "{progress}");
+    for file in ["seed-1.json", "seed-1.eigenvalues.npy"] {
+        let [whole, split] =
+            ["whole", "split"].map(|out| fs::read(folder.join(out).join("split/alike").join(file)).unwrap());
+        assert!(whole == split, "{file} differs");
+    }
+}
+
+#[test]
 fn a_row_whose_terms_are_there_takes_less_memory() {
     let folder = folder();
     let folder = folder.path();

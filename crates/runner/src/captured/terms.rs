@@ -37,6 +37,7 @@ impl<M: Classifier> Captured<'_, M> {
         if terms.are_layers {
             sum = sum.centred();
             if sum.is_dominated_by_its_mean() {
+                self.reporter.detail("the mean gradient dominates: gradients are centred before their products");
                 let all = 0..self.parameters();
                 drop(sum);
                 self.capture_factors(task, all.clone())?;
