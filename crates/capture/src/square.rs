@@ -23,6 +23,10 @@ impl<T: Copy + Default + Send + Sync> SquareMatrix<T> {
     }
 
     /// Entry (i, j).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such entry.
     pub fn entry(&self, i: usize, j: usize) -> T {
         self.column(j)[i]
     }

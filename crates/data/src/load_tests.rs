@@ -35,6 +35,21 @@ fn a_sound_file_that_is_not_listed_is_read_and_says_so() -> Result<()> {
 }
 
 #[test]
+fn files_at_hand_are_known_by_what_is_in_them_now() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = DataRoot::Given(folder.path().to_owned());
+    assert_eq!(files_at_hand(DataSet::Mnist, Split::Train, &root)?, None);
+    for labels in [&[0, 9, 1][..], &[2, 9, 1], &[2, 9]] {
+        write_mnist(folder.path(), "train", [labels.len() as u8, 28, 28], labels);
+        let at_hand = files_at_hand(DataSet::Mnist, Split::Train, &root)?;
+        let loaded = load_from(folder.path(), DataSet::Mnist, Split::Train, LoadOptions::default())?;
+        assert_eq!(at_hand, Some(loaded.files.clone()));
+        assert_eq!(files_at_hand(DataSet::Mnist, Split::Train, &root)?, at_hand);
+    }
+    Ok(())
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_refused() {
     for (sizes, labels, expected) in [
         ([3, 28, 28], &[0, 9][..], "2 labels, expected 3, one for each image in"),
