@@ -131,7 +131,7 @@ impl Torture {
     /// Runs it on until a moment, kills it, and looks at what is left; a run that ends before is held to the
     /// undisturbed one, and the next begins from nothing.
     fn disturb(&mut self, moments: &mut Moments) -> anyhow::Result<()> {
-        let moment = self.figures.undisturbed.mul_f64(0.5 * moments.next());
+        let moment = self.figures.undisturbed.mul_f64(moments.next());
         let in_write = self.figures.kills % 2 == 1;
         let started = Instant::now();
         let mut child = self.command("killed")?.spawn()?;
