@@ -1,13 +1,6 @@
 //! Reading a whole file, with its SHA-256.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::Read,
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::SystemTime,
-};
+use std::{fs::File, io::Read, path::Path};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -34,24 +27,7 @@ pub struct FileProvenance {
     pub variant: Option<String>,
 }
 
-/// What is known of files by path, length and time of modification.
-static KNOWN: Mutex<BTreeMap<(PathBuf, u64, SystemTime), FileProvenance>> = Mutex::new(BTreeMap::new());
-
 impl FileProvenance {
-    /// That of the file at `path`, which is read the first time only.
-    pub(crate) fn at(path: &Path, listing: &Listing) -> Result<Self> {
-        let found = fs::metadata(path).and_then(|file| Ok((path.to_owned(), file.len(), file.modified()?)));
-        let lock = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = found.as_ref().ok().and_then(|found| lock().get(found).cloned()) {
-            return Ok(known);
-        }
-        let provenance = Self::of(path, &read(path)?, listing);
-        if let Ok(found) = found {
-            lock().insert(found, provenance.clone());
-        }
-        Ok(provenance)
-    }
-
     pub(crate) fn of(path: &Path, bytes: &[u8], listing: &Listing) -> Self {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let sha256 = hexadecimal(&Sha256::digest(bytes));

@@ -71,7 +71,7 @@ pub fn load(
 ///
 /// A file cannot be read.
 pub fn files_at_hand(data_set: DataSet, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {
-    let provenance = |path: PathBuf| FileProvenance::at(&path, data_set.listing());
+    let provenance = |path: PathBuf| Ok(FileProvenance::of(&path, &file::read(&path)?, data_set.listing()));
     root.at_hand(data_set, split).map(|paths| paths.into_iter().map(provenance).collect()).transpose()
 }
 
