@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use divan::Bencher;
-use gradspectra_capture::{ExampleFactors, MinibatchIndices, direct_history};
+use gradspectra_capture::{ExampleFactors, MinibatchIndices, Precision, direct_history};
 use gradspectra_data::{DataRoot, DataSet, Examples, LoadOptions, Minibatches, Sampling, Split, load};
 use gradspectra_models::{Initialisation, LabelledInputs, LeNet, LeNetConfig};
 
@@ -52,7 +52,7 @@ fn single_examples(bencher: Bencher) {
     bencher.bench_local(|| {
         let used = minibatches.examples();
         let factors = ExampleFactors::capture(&model, examples(), &used, &device, |_| ()).expect("finite gradients");
-        factors.expect("LeNet goes through the trace").gram(minibatches)
+        factors.gram(minibatches, Precision::Single)
     });
 }
 
@@ -72,9 +72,8 @@ fn gram(bencher: Bencher, batch: usize) {
     let model = model(&device);
     let used: Vec<u32> = (0..MNIST.len() as u32).collect();
     let factors = ExampleFactors::capture(&model, examples(), &used, &device, |_| ()).expect("finite gradients");
-    let factors = factors.expect("LeNet goes through the trace");
     let indices = indices(batch, ITERATIONS);
-    bencher.bench_local(|| factors.gram(minibatches(&indices, batch)));
+    bencher.bench_local(|| factors.gram(minibatches(&indices, batch), Precision::Single));
 }
 
 /// G by one backward pass an iteration, of 50 iterations.

@@ -4,8 +4,9 @@ use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
-use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace, cross_entropy_sum};
+use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace};
 
+use crate::checks::{check, loss_sum};
 use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, ParameterSlot, Result};
 
 /// Where the parameters are at each iteration.
@@ -31,7 +32,8 @@ pub enum Trajectory {
 ///
 /// # Errors
 ///
-/// A parameter without a gradient, or a gradient that is not finite.
+/// A parameter without a gradient, a gradient that is not finite, a label beyond the classes, a loss that a second
+/// evaluation does not repeat, or a device without autodiff.
 pub fn direct_history<M: Classifier>(
     model: &M,
     examples: LabelledInputs,
@@ -50,7 +52,8 @@ pub fn direct_history<M: Classifier>(
 ///
 /// # Errors
 ///
-/// A parameter without a gradient, or a gradient that is not finite.
+/// A parameter without a gradient, a gradient that is not finite, a label beyond the classes, a loss that a second
+/// evaluation does not repeat, or a device without autodiff.
 ///
 /// # Panics
 ///
@@ -87,6 +90,7 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
     mut visit: impl FnMut(usize, &[f32]) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let layout = ParameterLayout::of(model);
+    check(model, &layout, examples, minibatches.indices(), device)?;
     let mut model = model.clone();
     let mut run = match trajectory {
         Trajectory::Fixed => None,
@@ -95,10 +99,9 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
         }
     };
     for t in 0..minibatches.iterations() {
-        let (inputs, labels) = examples.gather(minibatches.iteration(t), device);
-        let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels) / minibatches.batch() as f64;
-        let gradients = loss.backward();
-        visit(t, &read(&model, &layout, &gradients, t)?)?;
+        let loss = loss_sum(&model, examples, minibatches.iteration(t), device, &mut Trace::off())?;
+        let gradients = (loss / minibatches.batch() as f64).backward();
+        visit(t, &read(&model, &layout, &gradients, &format!("iteration {t}"))?)?;
         if let Some((optimizer, learning_rate)) = &mut run {
             let gradients = GradientsParams::from_grads(gradients, &model);
             model = optimizer.step(*learning_rate, model, gradients);
@@ -107,8 +110,13 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
     Ok(())
 }
 
-/// The gradient of iteration `t` in the order of `layout`, read from the device at once.
-fn read<M: Classifier>(model: &M, layout: &ParameterLayout, gradients: &Gradients, t: usize) -> Result<Vec<f32>> {
+/// A gradient in the order of `layout`, read from the device at once; errors name its `place`.
+pub(crate) fn read<M: Classifier>(
+    model: &M,
+    layout: &ParameterLayout,
+    gradients: &Gradients,
+    place: &str,
+) -> Result<Vec<f32>> {
     let mut collector = Collector { gradients, found: Vec::new() };
     model.visit(&mut collector);
     let found: Vec<_> = collector.found.into_iter().map_while(|gradient| gradient).collect();
@@ -119,7 +127,7 @@ fn read<M: Classifier>(model: &M, layout: &ParameterLayout, gradients: &Gradient
     };
     let finite = |slot: &&ParameterSlot| values[slot.range.clone()].iter().all(|value| value.is_finite());
     if let Some(slot) = present.iter().find(|slot| !finite(slot)) {
-        return Err(CaptureError::NotFinite { path: slot.path.clone(), place: format!("iteration {t}") });
+        return Err(CaptureError::NotFinite { path: slot.path.clone(), place: place.to_owned() });
     }
     match missing.first() {
         Some(slot) => Err(CaptureError::NoGradient { path: slot.path.clone() }),

@@ -1,17 +1,22 @@
 mod layer;
+mod plain;
 mod sums;
 
 use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, runs_on_cpu};
+use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, runs_on_cpu};
 
-use crate::gram::{GramBuilder, gram_terms};
+use crate::checks::{check, loss_sum};
+use crate::direct::read;
+use crate::gram::{GramBuilder, Precision, gram_terms};
 use crate::products::Products;
-use crate::{CaptureError, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Result};
+use crate::{
+    CaptureError, GradientHistory, Gram, MinibatchIndices, NotFactored, ParameterLayout, ParameterSlot, Result,
+};
+use layer::Layer;
 pub use layer::LayerSize;
-use layer::{Layer, Rows, Values};
 
 /// Examples that run through the model at once on the CPU, and on a GPU at most.
 const CHUNK: usize = 500;
@@ -33,24 +38,23 @@ pub struct ExampleFactors {
 impl ExampleFactors {
     /// Runs the examples `indices` once through `model`, which lives on the autodiff device `device`.
     ///
-    /// Returns `None` where the model does not take part: not all of its parameters belong to layers that go through
-    /// the trace, each once. An example's logits must depend on that example alone, and every use of a layer must go
-    /// through the trace; neither can be checked here. `progress` hears how many examples are done.
+    /// An example's logits must depend on that example alone, and every use of a layer must go through the trace: the
+    /// gradient of the first examples by factors is held to that of a backward pass. `progress` hears how many examples
+    /// are done.
     ///
     /// # Errors
     ///
-    /// A gradient that is not finite, or a layer whose output does not reach the loss.
-    ///
-    /// # Panics
-    ///
-    /// If an index is beyond the examples.
+    /// [`CaptureError::NotFactored`] with the layer or parameter and the reason where the model does not take part, so
+    /// that [`direct_history`](crate::direct_history) is the way; and all that stops that way too: a gradient that is not
+    /// finite, a layer whose output does not reach the loss, a label beyond the classes, an example that is not there, a
+    /// loss that a second evaluation does not repeat, a device without autodiff.
     pub fn capture<M: Classifier>(
         model: &M,
         examples: LabelledInputs,
         indices: &[u32],
         device: &Device,
         progress: impl FnMut(usize),
-    ) -> Result<Option<Self>> {
+    ) -> Result<Self> {
         let all = 0..ParameterLayout::of(model).parameters();
         Self::capture_parameters(model, examples, indices, &[all], device, progress)
     }
@@ -60,7 +64,7 @@ impl ExampleFactors {
     ///
     /// # Errors
     ///
-    /// A gradient that is not finite, of those layers.
+    /// As of [`capture`](Self::capture); of gradients that are not finite, those of the layers wanted.
     pub fn capture_parameters<M: Classifier>(
         model: &M,
         examples: LabelledInputs,
@@ -68,50 +72,34 @@ impl ExampleFactors {
         wanted: &[Range<usize>],
         device: &Device,
         mut progress: impl FnMut(usize),
-    ) -> Result<Option<Self>> {
+    ) -> Result<Self> {
         let layout = ParameterLayout::of(model);
-        let model = model.clone().no_grad();
+        check(model, &layout, examples, indices, device)?;
+        let still = model.clone().no_grad();
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let is_wanted = |layer: &Layer| wanted.iter().any(|wanted| overlap(&layer.range, wanted));
         let mut layers: Vec<Layer> = Vec::new();
         let mut done = 0;
         for chunk in indices.chunks(chunk_size(&layout, device)) {
-            let traced = trace(&model, examples, chunk, device)?;
-            if layers.is_empty() {
-                match Self::lay_out(&layout, &traced, indices.len()) {
-                    Some(laid_out) => layers = laid_out,
-                    None => return Ok(None),
-                }
+            let traced = trace(&still, examples, chunk, device)?;
+            let first = layers.is_empty();
+            if first {
+                layers = lay_out(&layout, &traced, indices.len())?;
             }
             for (layer, traced) in layers.iter_mut().zip(traced).filter(|(layer, _)| is_wanted(layer)) {
-                if !layer.append(traced.factors) {
-                    let place = format!("among examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
-                    return Err(CaptureError::NotFinite { path: layer.path.clone(), place });
-                }
+                layer.append(traced.factors, chunk)?;
+            }
+            if first {
+                let wanted = layers.iter().filter(|layer| is_wanted(layer));
+                hold_to_a_pass(wanted, model, &layout, examples, chunk, device)?;
             }
             done += chunk.len();
             progress(done);
         }
         layers.retain(is_wanted);
         layers.sort_unstable_by_key(|layer| layer.range.start);
-        Ok(Some(Self { layout, rows, layers, device: device.clone() }))
-    }
-
-    fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -> Option<Vec<Layer>> {
-        let layers: Vec<Layer> = traced
-            .iter()
-            .map(|traced| {
-                let range = layout.layer(&traced.path)?;
-                let fits = range.len() == traced.factors.parameters();
-                fits.then(|| Layer::new(traced, range, examples))
-            })
-            .collect::<Option<_>>()?;
-        let mut ranges: Vec<_> = layers.iter().map(|layer| layer.range.clone()).collect();
-        ranges.sort_unstable_by_key(|range| range.start);
-        let tiled = ranges.windows(2).all(|pair| pair[0].end == pair[1].start);
-        let covered: usize = ranges.iter().map(Range::len).sum();
-        (tiled && covered == layout.parameters()).then_some(layers)
+        Ok(Self { layout, rows, layers, device: device.clone() })
     }
 
     /// The sizes of the captured layers, in the order of their parameters.
@@ -121,39 +109,39 @@ impl ExampleFactors {
 
     /// G for any minibatches of the captured examples.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If a minibatch names an example that was not captured.
-    pub fn history(&self, minibatches: MinibatchIndices) -> GradientHistory {
-        self.check(minibatches);
+    /// A minibatch names an example that was not captured.
+    pub fn history(&self, minibatches: MinibatchIndices) -> Result<GradientHistory> {
+        self.check(minibatches)?;
         let mut gradients = Mat::zeros(self.layout.parameters(), minibatches.iterations());
         for (layer, part) in self.parts(0..usize::MAX) {
             let rows = layer.range.start + part.start;
             let block = gradients.as_mut().subrows_mut(rows, part.len());
             self.fill(layer, part, minibatches, block);
         }
-        GradientHistory::new(self.layout.clone(), gradients)
+        Ok(GradientHistory::new(self.layout.clone(), gradients))
     }
 
     /// G for any minibatches of the captured examples in blocks of rows, each made when it is asked for: the parameters
     /// of a block, ascending, and their rows. A block has about 8192 rows, so 164 MB at T = 5000. Those are passed over
     /// that have none of the parameters `wanted`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If a minibatch names an example that was not captured.
+    /// A minibatch names an example that was not captured.
     pub fn blocks<'a>(
         &'a self,
         minibatches: MinibatchIndices<'a>,
         wanted: Range<usize>,
-    ) -> impl Iterator<Item = (Range<usize>, Mat<f32>)> {
-        self.check(minibatches);
-        self.parts(wanted).map(move |(layer, part)| {
+    ) -> Result<impl Iterator<Item = (Range<usize>, Mat<f32>)>> {
+        self.check(minibatches)?;
+        Ok(self.parts(wanted).map(move |(layer, part)| {
             let parameters = layer.range.start + part.start..layer.range.start + part.end;
             let mut block = Mat::zeros(part.len(), minibatches.iterations());
             self.fill(layer, part, minibatches, block.as_mut());
             (parameters, block)
-        })
+        }))
     }
 
     /// The blocks of the captured layers, counted from a layer's first parameter, that have some of those `wanted`.
@@ -165,71 +153,58 @@ impl ExampleFactors {
         })
     }
 
-    /// The Gram matrix of the minibatches' gradients, without forming G whole.
+    /// The Gram matrix of the minibatches' gradients, without forming G whole, products in `precision`.
     ///
     /// For single examples a layer of factors adds (A Aᵀ) ∘ (D Dᵀ); for larger minibatches, and where the mean gradient
     /// dominates, G passes in blocks of parameters, centred before the product.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If a minibatch names an example that was not captured.
-    pub fn gram(&self, minibatches: MinibatchIndices) -> Gram {
+    /// A minibatch names an example that was not captured, or the system refuses the memory of T × T numbers.
+    pub fn gram(&self, minibatches: MinibatchIndices, precision: Precision) -> Result<Gram> {
         let all = 0..usize::MAX;
+        let iterations = minibatches.iterations();
         if minibatches.batch() == 1 {
-            let gram = self.add_layers(Gram::zeros(minibatches.iterations()), minibatches, all.clone()).centred();
+            let gram = self.add_layers(Gram::zeros(iterations, precision)?, minibatches, all.clone())?.centred();
             if !gram.is_dominated_by_its_mean() {
-                return gram;
+                return Ok(gram);
             }
         }
         let within =
             |(layer, part): (&Layer, Range<usize>)| layer.range.start + part.start..layer.range.start + part.end;
         let terms = gram_terms(&self.parts(all.clone()).map(within).collect::<Vec<_>>());
-        let mut builder = GramBuilder::new(minibatches.iterations()).on(&self.device);
-        for (parameters, block) in self.blocks(minibatches, all) {
-            builder.add_to_term(&terms, parameters, block);
+        let mut builder = GramBuilder::new(iterations, precision)?.on(&self.device);
+        for (parameters, block) in self.blocks(minibatches, all)? {
+            builder.add_to_term(&terms, parameters, block)?;
         }
         builder.finish()
     }
 
     /// Adds the plain inner products of the gradients of minibatches of one example, layer by layer, as far as a layer
-    /// has some of the parameters `wanted`.
+    /// has some of the parameters `wanted`, in the precision of `sum`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If a minibatch names an example that was not captured.
-    pub fn add_layers(&self, mut sum: Gram, minibatches: MinibatchIndices, wanted: Range<usize>) -> Gram {
-        self.check(minibatches);
+    /// A minibatch names an example that was not captured, or the system refuses memory.
+    pub fn add_layers(&self, mut sum: Gram, minibatches: MinibatchIndices, wanted: Range<usize>) -> Result<Gram> {
+        self.check(minibatches)?;
         let products = Products::on(&self.device);
-        let gram = sum.inner_products_mut();
         for layer in self.layers.iter().filter(|layer| overlap(&layer.range, &wanted)) {
-            match &layer.values {
-                Values::Outer { input, delta, bias, .. } => {
-                    let [input, delta] = [input, delta].map(|rows| self.select(rows, minibatches));
-                    let constant = if *bias { 1.0 } else { 0.0 };
-                    products.add_entrywise_product(gram, &[(input.columns(), constant), (delta.columns(), 0.0)]);
-                }
-                Values::Explicit(gradients) => {
-                    products.add_entrywise_product(gram, &[(self.select(gradients, minibatches).columns(), 0.0)]);
-                }
-            }
+            plain::add(&mut sum, &layer.values, &self.rows_of(minibatches), &products)?;
         }
-        sum
+        Ok(sum)
     }
 
-    fn select(&self, rows: &Rows, minibatches: MinibatchIndices) -> Rows {
-        let mut selected = Rows::empty(rows.width, minibatches.iterations());
-        for t in 0..minibatches.iterations() {
-            selected.values.extend_from_slice(rows.row(self.rows[minibatches.iteration(t)[0] as usize]));
-        }
-        selected
+    /// The row of the first example of every minibatch.
+    fn rows_of(&self, minibatches: MinibatchIndices) -> Vec<u32> {
+        (0..minibatches.iterations()).map(|t| self.rows[minibatches.iteration(t)[0] as usize]).collect()
     }
 
     /// Refuses minibatches of examples that were not captured.
-    fn check(&self, minibatches: MinibatchIndices) {
-        for t in 0..minibatches.iterations() {
-            for &example in minibatches.iteration(t) {
-                assert_ne!(self.rows[example as usize], u32::MAX, "example {example} was not captured");
-            }
+    fn check(&self, minibatches: MinibatchIndices) -> Result<()> {
+        match minibatches.indices().iter().find(|&&index| self.rows.get(index as usize).is_none_or(|&row| row == u32::MAX)) {
+            Some(&index) => Err(CaptureError::NotCaptured { index }),
+            None => Ok(()),
         }
     }
 }
@@ -254,8 +229,58 @@ fn trace<M: Classifier>(
     chunk: &[u32],
     device: &Device,
 ) -> Result<Vec<LayerFactors>> {
-    let (inputs, labels) = examples.gather(chunk, device);
     let mut trace = Trace::recording();
-    let loss = cross_entropy_sum(model.logits(inputs, &mut trace), labels);
+    let loss = loss_sum(model, examples, chunk, device, &mut trace)?;
     trace.resolve(loss.backward()).map_err(|unreached| CaptureError::NoGradient { path: unreached.path })
+}
+
+/// The layers that go through the trace, in the order of their calls; every parameter is in one of them.
+fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -> Result<Vec<Layer>, NotFactored> {
+    if traced.is_empty() {
+        return Err(NotFactored::NoLayer);
+    }
+    let mut layers: Vec<Layer> = Vec::with_capacity(traced.len());
+    for LayerFactors { path, factors } in traced {
+        let path = path.clone();
+        let Some(range) = layout.layer(&path) else { return Err(NotFactored::Unknown { path }) };
+        if layers.iter().any(|layer| overlap(&layer.range, &range)) {
+            return Err(NotFactored::Repeated { path });
+        }
+        let (factors, parameters) = (factors.parameters(), range.len());
+        if factors != parameters {
+            return Err(NotFactored::Size { path, factors, parameters });
+        }
+        layers.push(Layer::new(&traced[layers.len()], range, examples));
+    }
+    let is_traced = |slot: &&ParameterSlot| layers.iter().any(|layer| overlap(&layer.range, &slot.range));
+    match layout.slots().iter().find(|slot| !is_traced(slot)) {
+        Some(slot) => Err(NotFactored::Untraced { path: slot.path.clone() }),
+        None => Ok(layers),
+    }
+}
+
+/// Holds the summed gradient of the first examples of `chunk`, which were captured first, to that of a backward pass.
+fn hold_to_a_pass<'a, M: Classifier>(
+    layers: impl Iterator<Item = &'a Layer>,
+    model: &M,
+    layout: &ParameterLayout,
+    examples: LabelledInputs,
+    chunk: &[u32],
+    device: &Device,
+) -> Result<()> {
+    /// Examples of a small minibatch; where they mix, it is another mixture than that of the chunk.
+    const EXAMPLES: usize = 8;
+    /// Above what another order of sums does, also where it decides which of two equal values is the largest.
+    const TOLERANCE: f64 = 0.01;
+    let chunk = &chunk[..chunk.len().min(EXAMPLES)];
+    let gradients = loss_sum(model, examples, chunk, device, &mut Trace::off())?.backward();
+    let place = format!("examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
+    let expected = read(model, layout, &gradients, &place)?;
+    for layer in layers {
+        let difference = layer.difference(chunk.len(), &expected[layer.range.clone()]);
+        if difference > TOLERANCE {
+            return Err(NotFactored::Differs { path: layer.path.clone(), difference }.into());
+        }
+    }
+    Ok(())
 }

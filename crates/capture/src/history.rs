@@ -2,7 +2,7 @@ use burn::tensor::Device;
 use faer::Mat;
 
 use crate::gram::GramBuilder;
-use crate::{Gram, ParameterLayout};
+use crate::{Gram, ParameterLayout, Precision, Result};
 
 /// The gradient history matrix G, n parameters × T iterations, column t the gradient of iteration t (§A.1).
 #[derive(Debug, Clone)]
@@ -26,17 +26,25 @@ impl GradientHistory {
         &self.gradients
     }
 
-    /// The Gram matrix of the columns.
-    pub fn gram(&self) -> Gram {
-        self.gram_by(GramBuilder::new(self.gradients.ncols()))
+    /// The Gram matrix of the columns, products in `precision`.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the memory of T × T numbers.
+    pub fn gram(&self, precision: Precision) -> Result<Gram> {
+        self.gram_by(GramBuilder::new(self.gradients.ncols(), precision)?)
     }
 
-    /// The Gram matrix of the columns, with products formed on `device`.
-    pub fn gram_on(&self, device: &Device) -> Gram {
-        self.gram_by(GramBuilder::new(self.gradients.ncols()).on(device))
+    /// The Gram matrix of the columns, with products in f32 formed on `device`.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the memory of T × T numbers.
+    pub fn gram_on(&self, device: &Device) -> Result<Gram> {
+        self.gram_by(GramBuilder::new(self.gradients.ncols(), Precision::Single)?.on(device))
     }
 
-    fn gram_by(&self, mut builder: GramBuilder) -> Gram {
+    fn gram_by(&self, mut builder: GramBuilder) -> Result<Gram> {
         builder.add_rows(self.gradients.as_ref());
         builder.finish()
     }

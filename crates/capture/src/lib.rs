@@ -4,6 +4,7 @@
 //! training mode). So [`ExampleFactors`] runs every example through the model once and serves any minibatches of any
 //! size; [`direct_history`] makes one backward pass an iteration and serves every model.
 
+mod checks;
 mod direct;
 mod error;
 mod factors;
@@ -12,13 +13,14 @@ mod history;
 mod layout;
 mod minibatch;
 mod products;
+mod scale;
 mod square;
 mod updates;
 
 pub use direct::{Trajectory, direct_block, direct_history, for_each_gradient};
-pub use error::{CaptureError, Result};
+pub use error::{CaptureError, NotFactored, Result};
 pub use factors::{ExampleFactors, LayerSize};
-pub use gram::{Gram, GramBuilder, gram_terms};
+pub use gram::{Gram, GramBuilder, Precision, gram_terms};
 pub use history::GradientHistory;
 pub use layout::{ParameterLayout, ParameterSlot};
 pub use minibatch::MinibatchIndices;

@@ -40,6 +40,11 @@ impl<'a> MinibatchIndices<'a> {
         &self.indices[t * self.batch..(t + 1) * self.batch]
     }
 
+    /// The examples of all iterations, in turn.
+    pub(crate) fn indices(&self) -> &'a [u32] {
+        self.indices
+    }
+
     /// The minibatches of `iterations` alone.
     ///
     /// # Panics

@@ -7,7 +7,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use gradspectra_models::{GpuMemory, product, runs_on_cpu};
 use rayon::prelude::*;
 
-use crate::SquareMatrix;
+use crate::{Result, SquareMatrix};
 
 /// Rows and columns of a tile on the CPU: a few times a microkernel's rows, and three tiles within a core's cache.
 const TILE: usize = 192;
@@ -41,45 +41,60 @@ impl Products {
         }
     }
 
-    /// Adds Π (XᵀX + c), entry by entry over the `factors` (X, c), to the lower triangle of `sum`.
-    pub(crate) fn add_entrywise_product(&self, sum: &mut SquareMatrix<f64>, factors: &[(MatRef<f32>, f64)]) {
+    /// Adds Π (s XᵀX + c), entry by entry over the `factors`, to the lower triangle of `sum`: products in f32.
+    pub(crate) fn add_entrywise_product(&self, sum: &mut SquareMatrix<f64>, factors: &[Factor<'_, f32>]) -> Result<()> {
         if self.gpu.is_none() {
-            return add_tiles(sum, factors);
+            add_tiles(sum, factors);
+            return Ok(());
         }
-        let products: Vec<SquareMatrix<f32>> = factors
-            .iter()
-            .map(|(columns, _)| {
-                let mut product = SquareMatrix::zeros(sum.order());
-                self.inner_products(&mut product, *columns);
-                product
-            })
-            .collect();
+        let product = |factor: &Factor<'_, f32>| {
+            let mut product = SquareMatrix::zeros(sum.order())?;
+            self.inner_products(&mut product, factor.columns);
+            Ok(product)
+        };
+        let products = factors.iter().map(product).collect::<Result<Vec<SquareMatrix<f32>>>>()?;
         sum.update_lower(|i, j, value| {
-            let factors =
-                products.iter().zip(factors).map(|(product, (_, constant))| f64::from(product.entry(i, j)) + constant);
-            value + factors.product::<f64>()
+            let factors = products.iter().zip(factors);
+            value + factors.map(|(product, factor)| factor.of(product.entry(i, j).into())).product::<f64>()
         });
+        Ok(())
+    }
+}
+
+/// A factor s XᵀX + c of an entrywise product.
+pub(crate) struct Factor<'a, T> {
+    /// X, a column an iteration.
+    pub(crate) columns: MatRef<'a, T>,
+    /// s, a power of two that was taken out of X.
+    pub(crate) scale: f64,
+    /// c.
+    pub(crate) constant: f64,
+}
+
+impl<T> Factor<'_, T> {
+    fn of(&self, inner: f64) -> f64 {
+        inner * self.scale + self.constant
     }
 }
 
 /// Tile by tile, so that the factors of a tile stay in a core's cache.
-fn add_tiles(sum: &mut SquareMatrix<f64>, factors: &[(MatRef<f32>, f64)]) {
+pub(crate) fn add_tiles<T: RealField + Copy + Into<f64>>(sum: &mut SquareMatrix<f64>, factors: &[Factor<'_, T>]) {
     let order = sum.order();
     sum.as_mut().par_col_chunks_mut(TILE).enumerate().for_each(|(strip, mut strip_columns)| {
         let (first, width) = (strip * TILE, strip_columns.ncols());
-        let mut product = Mat::<f32>::zeros(TILE, width);
+        let mut product = Mat::<T>::zeros(TILE, width);
         let mut term = Mat::<f64>::zeros(TILE, width);
         for start in (first..order).step_by(TILE) {
             let height = TILE.min(order - start);
             term.fill(1.0);
-            for (columns, constant) in factors {
-                let [below, above] = [columns.subcols(start, height), columns.subcols(first, width)];
+            for factor in factors {
+                let [below, above] = [factor.columns.subcols(start, height), factor.columns.subcols(first, width)];
                 let target = product.subrows_mut(0, height);
-                matmul(target, Accum::Replace, below.transpose(), above, 1.0, Par::Seq);
+                matmul(target, Accum::Replace, below.transpose(), above, T::one_impl(), Par::Seq);
                 for j in 0..width {
                     let inner = product.col_as_slice(j)[..height].iter();
                     let term = term.col_as_slice_mut(j)[..height].iter_mut();
-                    term.zip(inner).for_each(|(term, &inner)| *term *= f64::from(inner) + constant);
+                    term.zip(inner).for_each(|(term, &inner)| *term *= factor.of(inner.into()));
                 }
             }
             for (j, column) in strip_columns.rb_mut().subrows_mut(start, height).col_iter_mut().enumerate() {
@@ -149,10 +164,10 @@ mod tests {
     fn strips_give_every_product_once() {
         const COLUMNS: usize = 40;
         let columns = Mat::from_fn(7, COLUMNS, |row, column| ((row * 31 + column * 17) % 23) as f32 - 11.0);
-        let mut expected = SquareMatrix::zeros(COLUMNS);
+        let mut expected = SquareMatrix::zeros(COLUMNS).expect("memory");
         on_cpu(expected.as_mut(), Accum::Replace, columns.as_ref());
         for width in [1, 3, 5, COLUMNS] {
-            let mut gram = SquareMatrix::zeros(COLUMNS);
+            let mut gram = SquareMatrix::zeros(COLUMNS).expect("memory");
             on_gpu(&mut gram, columns.as_ref(), &Device::flex(), width);
             for column in 0..COLUMNS {
                 for row in column..COLUMNS {
@@ -166,19 +181,20 @@ mod tests {
     #[test]
     fn tiles_add_the_products_of_both_factors_below_the_diagonal() {
         const COLUMNS: usize = 2 * TILE + 7;
-        let factor = |rows: usize, step: usize| {
+        let columns = |rows: usize, step: usize| {
             Mat::from_fn(rows, COLUMNS, |row, column| ((row * 31 + column * step) % 23) as f32 - 11.0)
         };
-        let (first, second) = (factor(5, 17), factor(3, 19));
-        let mut sum = SquareMatrix::zeros(COLUMNS);
+        let (first, second) = (columns(5, 17), columns(3, 19));
+        let mut sum = SquareMatrix::zeros(COLUMNS).expect("memory");
         sum.update_lower(|i, j, _| (i + j) as f64);
-        add_tiles(&mut sum, &[(first.as_ref(), 1.0), (second.as_ref(), 0.0)]);
+        let factor = |columns, scale, constant| Factor { columns, scale, constant };
+        add_tiles(&mut sum, &[factor(first.as_ref(), 0.25, 1.0), factor(second.as_ref(), 1.0, 0.0)]);
         let inner = |factor: &Mat<f32>, i: usize, j: usize| -> f64 {
             factor.col(i).iter().zip(factor.col(j).iter()).map(|(x, y)| f64::from(x * y)).sum()
         };
         for j in 0..COLUMNS {
             for i in 0..COLUMNS {
-                let term = (inner(&first, i, j) + 1.0) * inner(&second, i, j);
+                let term = (0.25 * inner(&first, i, j) + 1.0) * inner(&second, i, j);
                 let expected = if i < j { 0.0 } else { (i + j) as f64 + term };
                 assert_eq!(sum.entry(i, j), expected, "{i}, {j}");
             }

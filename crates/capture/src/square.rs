@@ -1,6 +1,8 @@
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
+use crate::{CaptureError, Result};
+
 /// A square matrix, column by column.
 ///
 /// All threads map the pages of a new one: at T = 5000 one thread would take longer for that than for a layer's products.
@@ -12,9 +14,25 @@ pub struct SquareMatrix<T> {
 
 impl<T: Copy + Default + Send + Sync> SquareMatrix<T> {
     /// The zero matrix.
-    pub fn zeros(order: usize) -> Self {
-        let entries = rayon::iter::repeat_n(T::default(), order * order).collect();
-        Self { order, entries }
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the memory.
+    pub fn zeros(order: usize) -> Result<Self> {
+        let mut entries = reserved(order)?;
+        entries.par_extend(rayon::iter::repeat_n(T::default(), order * order));
+        Ok(Self { order, entries })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the memory.
+    pub fn copied(&self) -> Result<Self> {
+        let mut entries = reserved(self.order)?;
+        entries.par_extend(self.entries.par_iter().copied());
+        Ok(Self { order: self.order, entries })
     }
 
     /// The number of rows, and of columns.
@@ -61,8 +79,27 @@ impl<T: Copy + Default + Send + Sync> SquareMatrix<T> {
     }
 }
 
-impl<T: Copy + Send + Sync> Clone for SquareMatrix<T> {
-    fn clone(&self) -> Self {
-        Self { order: self.order, entries: self.entries.par_iter().copied().collect() }
+/// Room for a square matrix.
+fn reserved<T>(order: usize) -> Result<Vec<T>> {
+    let refused = || CaptureError::OutOfMemory {
+        what: format!("a matrix of {order} × {order}"),
+        bytes: order as u128 * order as u128 * size_of::<T>() as u128,
+    };
+    let count = order.checked_mul(order).ok_or_else(refused)?;
+    let mut entries = Vec::new();
+    entries.try_reserve_exact(count).map_err(|_| refused())?;
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_is_not_to_be_had_is_an_error() {
+        for order in [1 << 22, 1 << 40] {
+            let error = SquareMatrix::<f64>::zeros(order).expect_err("no machine has it");
+            assert!(matches!(error, CaptureError::OutOfMemory { .. }), "{error}");
+        }
     }
 }

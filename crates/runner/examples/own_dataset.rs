@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use gradspectra::analysis::{PowerLawFit, Spectrum};
-use gradspectra::capture::{ExampleFactors, MinibatchIndices};
+use gradspectra::capture::{ExampleFactors, MinibatchIndices, Precision};
 use gradspectra::data::{Examples, Minibatches, Sampling};
 use gradspectra::models::{BatchNormPlacement, FcnConfig, Initialisation, LabelledInputs};
 
@@ -28,8 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let indices = Minibatches::seeded(spirals.len(), 1, 1000, Sampling::ShuffledEpochs, 1)?.materialise();
     let minibatches = MinibatchIndices::new(&indices, 1, spirals.len())?;
     let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ())?;
-    let gram = factors.ok_or("a layer does not go through the trace")?.gram(minibatches);
-    let spectrum = Spectrum::of_gram(gram.second_moment().as_ref())?;
+    let gram = factors.gram(minibatches, Precision::Single)?;
+    let spectrum = Spectrum::of_gram(gram.second_moment()?.as_ref())?;
     let fit = PowerLawFit::top(spectrum.eigenvalues(), 100)?;
     println!("{} examples: s = {:.3}, d_ks = {:.4}", spirals.len(), fit.s(), fit.ks().two_sided);
     Ok(())

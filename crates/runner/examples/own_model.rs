@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, activation::tanh};
 use gradspectra::analysis::{KsTest, PowerLawFit, Spectrum};
-use gradspectra::capture::{ExampleFactors, MinibatchIndices};
+use gradspectra::capture::{ExampleFactors, MinibatchIndices, Precision};
 use gradspectra::data::{DataRoot, DataSet, LoadOptions, Minibatches, Sampling, Split, load};
 use gradspectra::models::{Classifier, Factors, Initialisation, LabelledInputs, Trace, TracedLayer};
 
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let indices = Minibatches::seeded(mnist.len(), 10, 1500, Sampling::ShuffledEpochs, 1)?.materialise();
     let minibatches = MinibatchIndices::new(&indices, 10, mnist.len())?;
     let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ())?;
-    let gram = factors.ok_or("a layer does not go through the trace")?.gram(minibatches);
+    let gram = factors.gram(minibatches, Precision::Single)?;
     let fit = PowerLawFit::top(Spectrum::of_gram(gram.covariance())?.eigenvalues(), 500)?;
     println!("s = {:.3}, power law: {}", fit.s(), KsTest::of(&fit).is_power_law());
     Ok(())

@@ -1,8 +1,9 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use faer::MatRef;
 use gradspectra_models::{Factors, LayerFactors, WeightLayout};
+
+use crate::{CaptureError, NotFactored, Result};
 
 /// Parameters of a block, about.
 const BLOCK: usize = 8192;
@@ -78,11 +79,6 @@ impl Rows {
         &self.values[start..start + self.width]
     }
 
-    /// Columns are examples.
-    pub(super) fn columns(&self) -> MatRef<'_, f32> {
-        MatRef::from_column_major_slice(&self.values, self.width, self.values.len() / self.width)
-    }
-
     pub(super) fn append(&mut self, tensor: Tensor<2>) -> bool {
         let values = tensor.into_data().try_to_vec::<f32>().expect("factors are f32, as the model's parameters");
         self.values.extend_from_slice(&values);
@@ -116,14 +112,70 @@ impl Layer {
         }
     }
 
-    /// Whether every value is finite.
-    pub(super) fn append(&mut self, factors: Factors) -> bool {
-        match (&mut self.values, factors) {
+    /// Appends the factors of the examples `chunk`.
+    ///
+    /// # Errors
+    ///
+    /// Another number of rows than examples, or a value that is not finite.
+    pub(super) fn append(&mut self, factors: Factors, chunk: &[u32]) -> Result<()> {
+        let examples = chunk.len();
+        let counted = match &factors {
+            Factors::Outer { input, delta, .. } => [input.dims()[0], delta.dims()[0]],
+            Factors::Explicit(gradients) => [gradients.dims()[0]; 2],
+        };
+        if let Some(&rows) = counted.iter().find(|&&rows| rows != examples) {
+            return Err(NotFactored::Rows { path: self.path.clone(), rows, examples }.into());
+        }
+        let finite = match (&mut self.values, factors) {
             (Values::Outer { input, delta, .. }, Factors::Outer { input: inputs, delta: deltas, .. }) => {
                 input.append(inputs) & delta.append(deltas)
             }
             (Values::Explicit(rows), Factors::Explicit(gradients)) => rows.append(gradients),
             _ => unreachable!("a layer gives one kind of factors"),
+        };
+        let place = || format!("among examples {} to {}", chunk[0], chunk[examples - 1]);
+        if finite { Ok(()) } else { Err(CaptureError::NotFinite { path: self.path.clone(), place: place() }) }
+    }
+
+    /// How far the sum of the first `examples` examples' gradients is from `expected`, relative to the larger of its norm
+    /// and the root of the sum of theirs squared.
+    pub(super) fn difference(&self, examples: usize, expected: &[f32]) -> f64 {
+        let mut sum = vec![0.0; expected.len()];
+        let mut squares = 0.0;
+        for row in 0..examples as u32 {
+            let mut squared = 0.0;
+            self.for_each_entry(row, |entry, value| {
+                sum[entry] += value;
+                squared += value * value;
+            });
+            squares += squared;
+        }
+        let square = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>();
+        let apart = square(&mut sum.iter().zip(expected).map(|(found, &expected)| found - f64::from(expected)));
+        let norm = square(&mut expected.iter().map(|&value| f64::from(value))).max(squares);
+        if apart > 0.0 { (apart / norm).sqrt() } else { 0.0 }
+    }
+
+    /// Hands every entry of an example's gradient to `visit`, by its place in the layer.
+    fn for_each_entry(&self, row: u32, mut visit: impl FnMut(usize, f64)) {
+        match &self.values {
+            Values::Explicit(gradients) => {
+                gradients.row(row).iter().enumerate().for_each(|(entry, &value)| visit(entry, value.into()));
+            }
+            Values::Outer { input, delta, layout, bias } => {
+                let (major, minor) = match layout {
+                    WeightLayout::InputMajor => (input, delta),
+                    WeightLayout::OutputMajor => (delta, input),
+                };
+                for (i, &first) in major.row(row).iter().enumerate() {
+                    for (j, &second) in minor.row(row).iter().enumerate() {
+                        visit(i * minor.width + j, f64::from(first) * f64::from(second));
+                    }
+                }
+                let weight = major.width * minor.width;
+                let biases = if *bias { delta.row(row) } else { &[] };
+                biases.iter().enumerate().for_each(|(j, &value)| visit(weight + j, value.into()));
+            }
         }
     }
 }

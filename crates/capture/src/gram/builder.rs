@@ -4,18 +4,20 @@ use burn::tensor::Device;
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-use super::Gram;
-use crate::SquareMatrix;
+use super::{Gram, Precision};
 use crate::products::{Products, add_inner_products};
+use crate::scale::{exponent_of, power_of_two};
+use crate::{CaptureError, Result, SquareMatrix};
 
-/// Sums a Gram matrix over blocks of parameters: each block in its own precision, the blocks in f64.
+/// Sums a Gram matrix over blocks of parameters: each block in the precision of products, the blocks in f64.
 ///
-/// The result depends on the blocks' sizes, not on the number of threads.
+/// The result depends on the blocks' sizes, not on the number of threads, and is equivariant to the last bit where the
+/// gradients are multiplied by a power of two: one is taken out of every block before its products.
 #[derive(Debug)]
 pub struct GramBuilder {
     gram: Gram,
-    /// A term that is not complete.
-    term: Option<Gram>,
+    /// A term that is not complete, and its parameters.
+    term: Option<(Gram, Range<usize>)>,
     product: SquareMatrix<f32>,
     products: Products,
 }
@@ -23,15 +25,28 @@ pub struct GramBuilder {
 impl GramBuilder {
     /// The rows of G that [`add_rows`](Self::add_rows) adds at once.
     pub const ROWS: usize = 4096;
+    /// The rows that meet in one product in f64.
+    const DOUBLE_ROWS: usize = 512;
+    /// Entries below 2^WIDEST and above 2^−WIDEST have squares and sums of squares within f64's range.
+    const WIDEST: i32 = 340;
 
-    /// The Gram matrix of `iterations` gradients, with no parameter in it yet.
-    pub fn new(iterations: usize) -> Self {
-        Self::onto(Gram::zeros(iterations))
+    /// The Gram matrix of `iterations` gradients, products in `precision`, with no parameter in it yet.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the memory of T × T numbers.
+    pub fn new(iterations: usize, precision: Precision) -> Result<Self> {
+        Self::onto(Gram::zeros(iterations, precision)?)
     }
 
-    /// Goes on from the Gram matrix of other parameters.
-    pub fn onto(gram: Gram) -> Self {
-        Self { gram, term: None, product: SquareMatrix::zeros(0), products: Products::default() }
+    /// Goes on from the Gram matrix of other parameters, in its precision.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses the memory of T × T numbers.
+    pub fn onto(gram: Gram) -> Result<Self> {
+        let product = SquareMatrix::zeros(if gram.precision == Precision::Single { gram.iterations() } else { 0 })?;
+        Ok(Self { gram, term: None, product, products: Products::default() })
     }
 
     /// The same with products in f32 formed on `device`, those in f64 on the CPU.
@@ -44,35 +59,63 @@ impl GramBuilder {
     /// # Panics
     ///
     /// If the block has not T columns.
-    pub fn add(&mut self, mut block: Mat<f32>) {
-        self.centre(&mut block);
-        if self.product.order() == 0 {
-            self.product = SquareMatrix::zeros(block.ncols());
+    pub fn add(&mut self, block: Mat<f32>) {
+        match self.gram.precision {
+            Precision::Single => self.add_single(block),
+            Precision::Double => {
+                for start in (0..block.nrows()).step_by(Self::DOUBLE_ROWS) {
+                    let rows = block.subrows(start, Self::DOUBLE_ROWS.min(block.nrows() - start));
+                    self.add_f64(Mat::from_fn(rows.nrows(), rows.ncols(), |row, t| rows[(row, t)].into()));
+                }
+            }
         }
+    }
+
+    fn add_single(&mut self, mut block: Mat<f32>) {
+        let exponent = exponent_of(largest(&block));
+        self.add_mean(centre(&mut block, exponent), power_of_two(2 * exponent));
         self.products.inner_products(&mut self.product, block.as_ref());
-        let product = &self.product;
-        self.gram.centred.update_lower(|i, j, value| value + f64::from(product.entry(i, j)));
+        let (product, unit) = (&self.product, power_of_two(2 * exponent));
+        self.gram.centred.update_lower(|i, j, value| value + f64::from(product.entry(i, j)) * unit);
     }
 
     /// Adds the block `[parameters, T]` of the parameters `parameters` to a Gram matrix that is the sum of `terms`: the
     /// blocks of a term are added up before it is added to the others. Blocks come in order.
     ///
+    /// # Errors
+    ///
+    /// No term has the parameters, they do not follow those of the term's block before, or the system refuses memory.
+    ///
     /// # Panics
     ///
-    /// If the block has not T columns, or no term has its parameters.
-    pub fn add_to_term(&mut self, terms: &[Range<usize>], parameters: Range<usize>, block: Mat<f32>) {
-        let term = &terms[terms.partition_point(|term| term.end <= parameters.start)];
-        if *term == parameters {
-            return self.add(block);
+    /// If the block has not T columns.
+    pub fn add_to_term(&mut self, terms: &[Range<usize>], parameters: Range<usize>, block: Mat<f32>) -> Result<()> {
+        let Some(term) = terms.get(terms.partition_point(|term| term.end <= parameters.start)) else {
+            return Err(CaptureError::Incomplete { parameters });
+        };
+        let follows = match &self.term {
+            Some((_, begun)) => term.start == begun.start && begun.end == parameters.start,
+            None => term.start == parameters.start,
+        };
+        if !follows || parameters.end > term.end {
+            return Err(CaptureError::Incomplete { parameters: self.unfinished().unwrap_or(term.clone()) });
         }
-        let begun = self.term.take().unwrap_or_else(|| Gram::zeros(self.gram.iterations()));
+        if *term == parameters {
+            self.add(block);
+            return Ok(());
+        }
+        let begun = match self.term.take() {
+            Some((begun, _)) => begun,
+            None => Gram::zeros(self.gram.iterations(), self.gram.precision)?,
+        };
         let others = std::mem::replace(&mut self.gram, begun);
         self.add(block);
         let begun = std::mem::replace(&mut self.gram, others);
         match parameters.end == term.end {
             true => self.gram += &begun,
-            false => self.term = Some(begun),
+            false => self.term = Some((begun, term.start..parameters.end)),
         }
+        Ok(())
     }
 
     /// Adds rows of G `[parameters, T]` in blocks of 4096, 80 MB at T = 5000.
@@ -92,23 +135,25 @@ impl GramBuilder {
     ///
     /// If the block has not T columns.
     pub fn add_f64(&mut self, mut block: Mat<f64>) {
-        self.centre(&mut block);
+        self.make_room(exponent_of(largest(&block)));
+        let exponent = self.gram.exponent;
+        self.add_mean(centre(&mut block, exponent), 1.0);
         add_inner_products(&mut self.gram.centred, block.as_ref());
     }
 
-    fn centre<T: Entry>(&mut self, block: &mut Mat<T>) {
-        assert_eq!(block.ncols(), self.gram.iterations(), "a block has T columns");
-        let mean = row_means(block);
-        let along: Vec<f64> = block
-            .as_mut()
-            .par_col_iter_mut()
-            .map(|column| {
-                let column = column.try_as_col_major_mut().expect("Mat is column-major").as_slice_mut();
-                centre(column, &mean)
-            })
-            .collect();
-        self.gram.along_mean.iter_mut().zip(along).for_each(|(sum, value)| *sum += value);
-        self.gram.mean_squared_norm += mean.iter().map(|value| value * value).sum::<f64>();
+    /// Takes a power of two out of the gradients where squares of entries of about 2^`exponent` would leave f64's range;
+    /// where the others are far larger, they do not count beside them.
+    fn make_room(&mut self, exponent: i32) {
+        let above = exponent - self.gram.exponent;
+        if above > Self::WIDEST || (above < -Self::WIDEST && self.gram.is_zero()) {
+            self.gram.take_out(if exponent.abs() <= Self::WIDEST { 0 } else { exponent });
+        }
+    }
+
+    fn add_mean(&mut self, mean: Mean, unit: f64) {
+        assert_eq!(mean.along.len(), self.gram.iterations(), "a block has T columns");
+        self.gram.along_mean.iter_mut().zip(mean.along).for_each(|(sum, value)| *sum += value * unit);
+        self.gram.mean_squared_norm += mean.squared_norm * unit;
     }
 
     /// The Gram matrix of the parameters that were added so far.
@@ -121,11 +166,23 @@ impl GramBuilder {
         self.gram.centred.update_lower(|_, _, _| 0.0);
         self.gram.along_mean.fill(0.0);
         self.gram.mean_squared_norm = 0.0;
+        self.gram.exponent = 0;
+    }
+
+    fn unfinished(&self) -> Option<Range<usize>> {
+        self.term.as_ref().map(|(_, begun)| begun.clone())
     }
 
     /// The Gram matrix of the parameters that were added.
-    pub fn finish(self) -> Gram {
-        self.gram
+    ///
+    /// # Errors
+    ///
+    /// A term of which parameters are still to come.
+    pub fn finish(self) -> Result<Gram> {
+        match self.unfinished() {
+            Some(parameters) => Err(CaptureError::Incomplete { parameters }),
+            None => Ok(self.gram),
+        }
     }
 }
 
@@ -146,20 +203,42 @@ impl Entry for f64 {
     }
 }
 
-/// Subtracts `mean` from `column` and returns the inner product of the difference with `mean`.
-fn centre<T: Entry>(column: &mut [T], mean: &[f64]) -> f64 {
-    column
-        .iter_mut()
-        .zip(mean)
-        .map(|(value, mean)| {
-            let centred = (*value).into() - mean;
-            *value = T::from_f64(centred);
-            centred * mean
-        })
-        .sum()
+/// The largest magnitude in a block; 0 of none.
+fn largest<T: Entry>(block: &Mat<T>) -> f64 {
+    let of_column = |t: usize| block.col_as_slice(t).iter().fold(0.0, |largest: f64, &x| largest.max(x.into().abs()));
+    (0..block.ncols()).into_par_iter().map(of_column).reduce(|| 0.0, f64::max)
 }
 
-fn row_means<T: Entry>(block: &Mat<T>) -> Vec<f64> {
+/// What leads from centred gradients back to plain ones, of some parameters.
+struct Mean {
+    /// (g_t − ḡ)ᵀ ḡ.
+    along: Vec<f64>,
+    /// ‖ḡ‖².
+    squared_norm: f64,
+}
+
+/// Subtracts every row's mean from the block, both divided by 2^`exponent`.
+fn centre<T: Entry>(block: &mut Mat<T>, exponent: i32) -> Mean {
+    let factor = power_of_two(-exponent);
+    let mean = row_means(block, factor);
+    let centre = |column: &mut [T]| {
+        let entries = column.iter_mut().zip(&mean);
+        let along = entries.map(|(value, mean)| {
+            let centred = (*value).into() * factor - mean;
+            *value = T::from_f64(centred);
+            centred * mean
+        });
+        along.sum()
+    };
+    let columns = block.as_mut().par_col_iter_mut();
+    let along = columns
+        .map(|column| centre(column.try_as_col_major_mut().expect("Mat is column-major").as_slice_mut()))
+        .collect();
+    Mean { along, squared_norm: mean.iter().map(|value| value * value).sum() }
+}
+
+/// The mean of every row, times `factor`.
+fn row_means<T: Entry>(block: &Mat<T>, factor: f64) -> Vec<f64> {
     const ROWS: usize = 512;
     let (rows, columns) = (block.nrows(), block.ncols());
     let mut means = vec![0.0; rows];
@@ -167,7 +246,7 @@ fn row_means<T: Entry>(block: &Mat<T>) -> Vec<f64> {
         let start = chunk * ROWS;
         for t in 0..columns {
             let column = &block.col_as_slice(t)[start..start + means.len()];
-            means.iter_mut().zip(column).for_each(|(mean, &value)| *mean += value.into());
+            means.iter_mut().zip(column).for_each(|(mean, &value)| *mean += value.into() * factor);
         }
         means.iter_mut().for_each(|mean| *mean /= columns as f64);
     });

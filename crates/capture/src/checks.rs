@@ -1,0 +1,83 @@
+//! What a capture makes sure of before it goes on.
+
+use burn::module::ModuleVisitor;
+use burn::tensor::{Device, Int, Tensor};
+use gradspectra_models::{Classifier, LabelledInputs, Trace, cross_entropy_sum, runs_on_cpu};
+
+use crate::{CaptureError, ParameterLayout, Result};
+
+/// Examples whose loss is evaluated twice, at most.
+const EXAMPLES: usize = 32;
+
+/// Refuses what no gradient comes of: a device or a model without gradients, an example that is not there, a label beyond
+/// the classes, a model whose loss moves from one evaluation to the next.
+///
+/// `indices` are those of the capture.
+pub(crate) fn check<M: Classifier>(
+    model: &M,
+    layout: &ParameterLayout,
+    examples: LabelledInputs,
+    indices: &[u32],
+    device: &Device,
+) -> Result<()> {
+    if !device.is_autodiff() || layout.parameters() == 0 {
+        return Err(CaptureError::NoAutodiff);
+    }
+    if let Some(&index) = indices.iter().find(|&&index| index as usize >= examples.len()) {
+        return Err(CaptureError::NoSuchExample { index, examples: examples.len() });
+    }
+    let first = &indices[..indices.len().min(EXAMPLES)];
+    let model = model.clone().no_grad();
+    let loss = || Ok::<_, CaptureError>(loss_sum(&model, examples, first, device, &mut Trace::off())?.into_scalar());
+    let (first, second): (f32, f32) = (loss()?, loss()?);
+    let tolerance = if runs_on_cpu(device) { 0.0 } else { 1e-5 * first.abs() };
+    // A loss that is not finite is refused by its gradient's parameter.
+    if (first - second).abs() > tolerance {
+        let mut suspects = Suspects::default();
+        model.visit(&mut suspects);
+        return Err(CaptureError::NotRepeatable { first, second, suspects: suspects.found });
+    }
+    Ok(())
+}
+
+/// The summed loss of the examples `indices`, which a backward pass can start from even where it depends on no parameter.
+pub(crate) fn loss_sum<M: Classifier>(
+    model: &M,
+    examples: LabelledInputs,
+    indices: &[u32],
+    device: &Device,
+    trace: &mut Trace,
+) -> Result<Tensor<1>> {
+    let (inputs, labels): (Tensor<2>, Tensor<1, Int>) = examples.gather(indices, device);
+    let logits = model.logits(inputs, trace);
+    let [rows, classes] = logits.dims();
+    if rows != indices.len() {
+        return Err(CaptureError::LogitsPerExample { rows, examples: indices.len() });
+    }
+    let label = |example: u32| examples.labels()[example as usize];
+    if let Some(&example) = indices.iter().find(|&&example| label(example) as usize >= classes) {
+        return Err(CaptureError::LabelBeyondClasses { example, label: label(example), classes });
+    }
+    let anchor = Tensor::<1>::zeros([1], device).require_grad();
+    Ok(cross_entropy_sum(logits, labels) + anchor)
+}
+
+/// Modules that draw random numbers, by their type's name.
+#[derive(Default)]
+struct Suspects {
+    path: Vec<String>,
+    found: Vec<String>,
+}
+
+impl ModuleVisitor for Suspects {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push(name.to_owned());
+        if ["Dropout", "Noise", "DropPath"].iter().any(|drawn| container_type.contains(drawn)) {
+            self.found.push(self.path.join("."));
+        }
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+}
