@@ -73,7 +73,7 @@ impl ModuleVisitor for Suspects {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_owned());
         if ["Dropout", "Noise", "DropPath"].iter().any(|drawn| container_type.contains(drawn)) {
-            self.found.push(self.path.join("."));
+            self.found.push(self.path[..self.path.len() - 1].join("."));
         }
     }
 

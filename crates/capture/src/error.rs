@@ -79,10 +79,18 @@ pub enum CaptureError {
     #[error(transparent)]
     NotFactored(#[from] NotFactored),
     /// Parameters of a Gram matrix are missing, or are not those of the model.
-    #[error("the Gram matrix lacks some of the parameters {} to {}; add every block of its terms in order", parameters.start, parameters.end)]
+    #[error(
+        "the Gram matrix lacks some of the parameters {} to {}{}, or has others than the model; add every block of its terms \
+         in order",
+        parameters.start,
+        parameters.end,
+        listed(paths)
+    )]
     Incomplete {
         /// The parameters, counted from 0.
         parameters: Range<usize>,
+        /// The paths of the parameters, where they are known.
+        paths: Vec<String>,
     },
     /// The system refuses memory.
     #[error("the system refuses {:.2} GB for {what}; lower the iterations or use a machine with more memory", *bytes as f64 / 1e9)]

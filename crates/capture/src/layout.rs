@@ -39,6 +39,12 @@ impl ParameterLayout {
         self.slots.last().map_or(0, |slot| slot.range.end)
     }
 
+    /// The paths of the parameters that have some of the entries `entries`.
+    pub fn paths(&self, entries: &Range<usize>) -> Vec<String> {
+        let has = |slot: &&ParameterSlot| slot.range.start < entries.end && entries.start < slot.range.end;
+        self.slots.iter().filter(has).map(|slot| slot.path.clone()).collect()
+    }
+
     /// The values of the parameters of `model`, of which this is the layout, in its order: n entries.
     pub fn values<M: Module>(&self, model: &M) -> Vec<f32> {
         let mut visitor = ValueVisitor { values: Vec::with_capacity(self.parameters()) };

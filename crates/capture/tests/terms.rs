@@ -94,7 +94,7 @@ fn terms_of_several_blocks_are_added_up_before_they_are_added() {
 #[test]
 fn a_term_that_is_not_complete_is_an_error_that_names_its_parameters() {
     let rows = |count: usize| faer::Mat::from_fn(count, ITERATIONS, |row, t| ((row + t * 13) as f32).sin());
-    let incomplete = |parameters| Err(CaptureError::Incomplete { parameters });
+    let incomplete = |parameters| Err(CaptureError::Incomplete { parameters, paths: Vec::new() });
     let terms = [0..4, 4..10];
     let mut builder = GramBuilder::new(ITERATIONS, Precision::Single).unwrap();
     builder.add_to_term(&terms, 0..4, rows(4)).unwrap();

@@ -28,6 +28,13 @@ pub enum Cifar100Labels {
     Coarse,
 }
 
+impl Cifar100Labels {
+    /// The number of classes.
+    pub fn classes(self) -> usize {
+        Records::cifar_100(self).kept_classes()
+    }
+}
+
 /// How a record begins: its label bytes, each below a number of classes, of which one is kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Records {
@@ -36,6 +43,10 @@ pub(crate) struct Records {
 }
 
 impl Records {
+    fn kept_classes(self) -> usize {
+        self.classes[self.kept].into()
+    }
+
     pub const CIFAR_10: Self = Self { classes: &[10], kept: 0 };
 
     pub fn cifar_100(labels: Cifar100Labels) -> Self {

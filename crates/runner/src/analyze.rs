@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use faer::{Mat, MatRef};
 use gradspectra_analysis::{AnalysisError, EigengapReading, EntryTestConfig, EntryTestSummary, EntryTests, Spectrum};
-use gradspectra_capture::{Gram, GramBuilder};
+use gradspectra_capture::{self as capture, Gram, GramBuilder};
 use serde::{Deserialize, Serialize};
 
+use crate::cost::eigenvalue_seconds;
 use crate::error::{Error, Result};
-use crate::experiment::Axis;
 use crate::matrix_file::{MatrixFile, Orientation, Precision};
-use crate::power_law::PowerLawReport;
+use crate::power_law::{AtHalf, PowerLawReport};
 use crate::progress::Reporter;
 use crate::result::SpectrumSummary;
-use crate::{files, npy};
+use crate::{files, memory, npy};
 
 /// How a matrix is analysed.
 #[derive(Debug, Clone)]
@@ -23,11 +23,12 @@ pub struct AnalyzeOptions {
     pub orientation: Orientation,
     /// The tensor of a SafeTensors file with several.
     pub tensor: Option<String>,
-    /// K for spectra and entries, below T; without one 1000, or T - 1 where that is less.
+    /// K for spectra and entries, at most n and T - 1. Without one it is 1000 or as many as are above rounding, and for
+    /// entries 1000 or T - 1.
     pub top: Option<usize>,
     /// The seed of draws and replicas.
     pub seed: u64,
-    /// The bytes that blocks of the matrix may take.
+    /// The bytes that may be taken.
     pub memory: u64,
     /// Where to write the analysis and the eigenvalues.
     pub out: Option<PathBuf>,
@@ -43,10 +44,13 @@ pub struct MatrixReport {
     pub parameters: usize,
     /// T.
     pub iterations: usize,
-    /// K.
-    pub top: usize,
+    /// K, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top: Option<usize>,
     /// The mean over iterations of the gradient's norm.
     pub mean_norm: f64,
+    /// The norm of the mean gradient.
+    pub norm_of_mean: f64,
     /// The covariance.
     pub covariance: MatrixSpectrum,
     /// The second moment.
@@ -80,24 +84,34 @@ pub enum Fitted {
 }
 
 /// Analyses the matrix at `path`: spectra, eigengaps and entries. The file is streamed and may be larger than memory;
-/// the T × T matrices of the spectra are held.
+/// the T × T matrices of the spectra are held. Inner products are in f64 and in one order, whatever the memory; entries
+/// are tested in the file's precision.
 ///
 /// # Errors
 ///
-/// The file is not such a matrix, holds a value that is not finite, or cannot be read, or K is not in 2 to T - 1.
+/// The file is not such a matrix, holds a value that is not finite, or cannot be read, K is not in 2 to the least of n and
+/// T - 1, or the memory does not suffice.
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let mut matrix = MatrixFile::open(path, options.tensor.as_deref(), options.orientation)?;
-    let top = top(matrix.iterations, options.top)?;
-    let (gram, iteration) = by_parameter(&mut matrix, top, options).map_err(|error| named(path, error))?;
-    let dimension = by_iteration(&mut matrix, top, options)?;
+    let shape = Shape { parameters: matrix.parameters, iterations: matrix.iterations, orientation: options.orientation };
+    let most = shape.most()?;
+    if let Some(top) = options.top.filter(|top| !(2..=most).contains(top)) {
+        return Err(Error::Unfit { reason: format!("K is {top}; with {shape} --top is 2 to {most}{}", shape.hint()) });
+    }
+    let room = shape.room(options.memory)?;
+    options.reporter.line(format!("{shape}{}", shape.hint()));
+    let (gram, iteration) = by_parameter(&mut matrix, room, options).map_err(|error| named(path, error))?;
+    let dimension = by_iteration(&mut matrix, room, options)?;
     let norms = gram.norms();
-    let covariance = spectrum(gram.covariance(), "covariance", top, options)?;
-    let second_moment = spectrum(gram.second_moment().as_ref(), "second-moment", top, options)?;
+    let error = Rounding { gram: &gram, stored: matrix.roundoff() };
+    let covariance = spectrum(gram.covariance(), error, "covariance", most, options)?;
+    let second_moment = spectrum(gram.second_moment()?.as_ref(), error, "second-moment", most, options)?;
     let report = MatrixReport {
         parameters: matrix.parameters,
         iterations: matrix.iterations,
-        top,
+        top: options.top,
         mean_norm: norms.iter().sum::<f64>() / norms.len() as f64,
+        norm_of_mean: gram.mean_gradient_norm(),
         covariance,
         second_moment,
         dimension,
@@ -109,45 +123,104 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     Ok(report)
 }
 
-/// K, as it is asked for or as large as `iterations` allow.
-fn top(iterations: usize, asked: Option<usize>) -> Result<usize> {
-    const DEFAULT: usize = 1000;
-    let most = iterations.saturating_sub(1);
-    if most < 2 {
-        return Err(Error::Unfit { reason: format!("T is {iterations}; spectra need at least 3 iterations") });
+/// The shape of G and how it was read.
+#[derive(Clone, Copy)]
+struct Shape {
+    parameters: usize,
+    iterations: usize,
+    orientation: Orientation,
+}
+
+impl Shape {
+    /// The largest K of a spectrum: of n parameters and T iterations as many eigenvalues of the covariance are not 0 at
+    /// the most.
+    fn most(self) -> Result<usize> {
+        match self.parameters.min(self.iterations.saturating_sub(1)) {
+            most @ 2.. => Ok(most),
+            _ => Err(Error::Unfit {
+                reason: format!("{self}; spectra need at least 3 iterations and 2 parameters{}", self.hint()),
+            }),
+        }
     }
-    match asked.unwrap_or(DEFAULT.min(most)) {
-        top if (2..=most).contains(&top) => Ok(top),
-        top => Err(Error::Unfit { reason: format!("K is {top}; with {iterations} iterations --top is 2 to {most}") }),
+
+    /// Says, where there are more iterations than parameters, that the file may lie the other way round.
+    fn hint(self) -> &'static str {
+        match self.orientation {
+            Orientation::IterationsByParameters if self.iterations > self.parameters => {
+                " (rows are taken for iterations; give --orientation nxT where they are parameters, as in the paper's G)"
+            }
+            _ => "",
+        }
+    }
+
+    /// The bytes that blocks of the matrix may take beside the T × T matrices.
+    ///
+    /// # Errors
+    ///
+    /// `memory` does not suffice for the smallest.
+    fn room(self, memory: u64) -> Result<u64> {
+        /// A Gram matrix, the second moment's, and a copy that becomes eigenvalues.
+        const SQUARES: u64 = 3;
+        let [n, t, f64] = [self.parameters, self.iterations, size_of::<f64>()].map(|number| number as u64);
+        let squares = memory::BASE + SQUARES * f64 * t * t;
+        let least = f64 * (3 * ROWS as u64 * t).max(2 * n);
+        match memory.checked_sub(squares) {
+            Some(room) if room >= least => Ok(room),
+            _ => {
+                let needed = memory::gigabytes(squares + least);
+                let mend = format!("{self} take {needed}; raise --memory{}", self.hint());
+                Err(Error::Setting { name: "the memory", found: memory::gigabytes(memory), mend })
+            }
+        }
     }
 }
 
-/// One pass over blocks of parameters: the Gram matrix, in the file's precision, and the tests of each parameter.
-fn by_parameter(matrix: &mut MatrixFile, top: usize, options: &AnalyzeOptions) -> Result<(Gram, EntryTestSummary)> {
+impl fmt::Display for Shape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} iterations of {} parameters", self.iterations, self.parameters)
+    }
+}
+
+/// K for tests of entries: as it is asked for, or 1000 or as many as there are iterations but one.
+fn entries_top(iterations: usize, options: &AnalyzeOptions) -> usize {
+    options.top.unwrap_or(DEFAULT.min(iterations - 1))
+}
+
+/// K where none is asked for.
+const DEFAULT: usize = 1000;
+/// The rows of G that meet in one product, so that the order of sums depends on nothing else.
+const ROWS: usize = 512;
+
+/// One pass over blocks of parameters: the Gram matrix, and the tests of each parameter.
+fn by_parameter(matrix: &mut MatrixFile, room: u64, options: &AnalyzeOptions) -> Result<(Gram, EntryTestSummary)> {
     const LARGEST: usize = 8192;
     let (parameters, iterations) = (matrix.parameters, matrix.iterations);
-    let block = (options.memory as usize / (16 * iterations)).clamp(1, LARGEST.min(parameters));
-    let mut builder = GramBuilder::new(iterations);
-    let mut tests = EntryTests::new(EntryTestConfig::new(top, options.seed))?;
+    let fitting = room as usize / (3 * size_of::<f64>() * iterations);
+    let block = (fitting / ROWS * ROWS).clamp(ROWS, LARGEST);
+    let mut builder = GramBuilder::new(iterations, capture::Precision::Double)?;
+    let mut tests = EntryTests::new(EntryTestConfig::new(entries_top(iterations, options), options.seed))?;
     let step = options.reporter.step("Gram matrix, iteration-wise tests", parameters as u64);
     for first in (0..parameters).step_by(block) {
         let count = block.min(parameters - first);
-        match matrix.precision {
+        let rows = match matrix.precision {
             Precision::Single => {
                 let rows = matrix.rows::<f32>(first, count)?;
                 tests.rows(rows.as_ref())?;
-                builder.add(rows);
+                Mat::from_fn(count, iterations, |row, t| f64::from(rows[(row, t)]))
             }
             Precision::Double => {
                 let rows = matrix.rows::<f64>(first, count)?;
-                tests.rows(to_single(&rows, Axis::Iteration).as_ref())?;
-                builder.add_f64(rows);
+                tests.rows(rows.as_ref())?;
+                rows
             }
+        };
+        for start in (0..count).step_by(ROWS) {
+            builder.add_f64(rows.subrows(start, ROWS.min(count - start)).to_owned());
+            step.at((first + start) as u64);
         }
-        step.at((first + count) as u64);
     }
     step.finish();
-    Ok((builder.finish(), tests.summary()))
+    Ok((builder.finish()?, tests.summary()))
 }
 
 /// An entry that is not finite by its file, parameter and iteration.
@@ -162,21 +235,20 @@ fn named(path: &Path, error: Error) -> Error {
 }
 
 /// A pass over blocks of iterations: the tests of each; `None` where there are fewer than K parameters.
-fn by_iteration(matrix: &mut MatrixFile, top: usize, options: &AnalyzeOptions) -> Result<Option<EntryTestSummary>> {
+fn by_iteration(matrix: &mut MatrixFile, room: u64, options: &AnalyzeOptions) -> Result<Option<EntryTestSummary>> {
     let (parameters, iterations) = (matrix.parameters, matrix.iterations);
+    let top = entries_top(iterations, options);
     if parameters < top {
         return Ok(None);
     }
-    let block = (options.memory as usize / (8 * parameters)).clamp(1, iterations);
+    let block = (room as usize / (2 * size_of::<f64>() * parameters)).clamp(1, iterations);
     let mut tests = EntryTests::new(EntryTestConfig::new(top, options.seed))?;
     let step = options.reporter.step("dimension-wise tests", iterations as u64);
     for first in (0..iterations).step_by(block) {
         let count = block.min(iterations - first);
         match matrix.precision {
             Precision::Single => tests.columns(matrix.columns::<f32>(first, count)?.as_ref())?,
-            Precision::Double => {
-                tests.columns(to_single(&matrix.columns::<f64>(first, count)?, Axis::Dimension).as_ref())?;
-            }
+            Precision::Double => tests.columns(matrix.columns::<f64>(first, count)?.as_ref())?,
         }
         step.at((first + count) as u64);
     }
@@ -184,44 +256,54 @@ fn by_iteration(matrix: &mut MatrixFile, top: usize, options: &AnalyzeOptions) -
     Ok(Some(tests.summary()))
 }
 
-/// The entries as f32, each sample scaled by a power of two to below 1: no test of entries depends on the scale.
-fn to_single(block: &Mat<f64>, samples: Axis) -> Mat<f32> {
-    let (rows, columns) = block.shape();
-    let scale = |values: &mut dyn Iterator<Item = f64>| {
-        let largest = values.map(f64::abs).filter(|value| value.is_finite()).fold(0.0, f64::max);
-        if largest > 0.0 { 2f64.powi(-(largest.log2().ceil() as i32).clamp(-1000, 1000)) } else { 1.0 }
-    };
-    let scales: Vec<f64> = match samples {
-        Axis::Iteration => (0..rows).map(|row| scale(&mut (0..columns).map(|t| block[(row, t)]))).collect(),
-        Axis::Dimension => (0..columns).map(|t| scale(&mut (0..rows).map(|row| block[(row, t)]))).collect(),
-    };
-    Mat::from_fn(rows, columns, |row, t| {
-        let sample = if samples == Axis::Iteration { row } else { t };
-        (block[(row, t)] * scales[sample]) as f32
-    })
+/// What makes small eigenvalues rounding.
+#[derive(Clone, Copy)]
+struct Rounding<'a> {
+    gram: &'a Gram,
+    /// The unit roundoff of the numbers in the file: singular values of G below as much of the largest are the file's.
+    stored: f64,
 }
 
-fn spectrum(gram: MatRef<'_, f64>, name: &str, top: usize, options: &AnalyzeOptions) -> Result<MatrixSpectrum> {
-    let step = options.reporter.step(format!("eigenvalues of the {name}"), 1);
-    let spectrum = Spectrum::of_gram(gram)?;
+fn spectrum(
+    gram: MatRef<'_, f64>,
+    rounding: Rounding,
+    name: &str,
+    most: usize,
+    options: &AnalyzeOptions,
+) -> Result<MatrixSpectrum> {
+    /// Seconds from which on it is worth saying how long it will take.
+    const LONG: f64 = 20.0;
+    let seconds = eigenvalue_seconds(gram.nrows() as f64);
+    let about = if seconds < LONG { String::new() } else { format!(", about {seconds:.0} s") };
+    let step = options.reporter.step(format!("eigenvalues of the {name}{about}"), 1);
+    let exponent = rounding.gram.exponent();
+    let mean_squared_norm = (rounding.gram.mean_gradient_norm() * 2_f64.powi(-exponent)).powi(2);
+    let of_products = rounding.gram.error() / rounding.gram.iterations() as f64;
+    let spectrum = Spectrum::of_gram(gram)?.with_error(of_products);
+    let largest = spectrum.eigenvalues().first().copied().unwrap_or_default();
+    let of_file = rounding.stored.powi(2) * (largest + mean_squared_norm);
+    let spectrum = spectrum.with_error(of_file).scaled(2 * exponent)?;
     step.finish();
     if let Some(out) = &options.out {
         files::write(&out.join(format!("{name}.npy")), &npy::bytes(spectrum.eigenvalues()))?;
     }
-    let gaps = spectrum.top_eigengaps(top, EigengapReading::Sorted)?;
+    let gaps = spectrum.fitted_eigengaps(EigengapReading::Sorted);
+    let top = |values: usize| options.top.unwrap_or(DEFAULT.min(most).min(values).max(2));
+    let eigenvalues = spectrum.top_eigenvalues(top(spectrum.rank()));
+    let eigengaps = spectrum.top_eigengaps(top(gaps.len()), EigengapReading::Sorted);
     Ok(MatrixSpectrum {
-        eigenvalues: fitted(spectrum.eigenvalues(), top, options.seed)?,
-        eigengaps: fitted(&gaps, top, options.seed)?,
+        eigenvalues: fitted(eigenvalues.map(<[f64]>::to_vec), options.seed)?,
+        eigengaps: fitted(eigengaps, options.seed)?,
         spectrum: SpectrumSummary::of(&spectrum),
     })
 }
 
-fn fitted(values: &[f64], top: usize, seed: u64) -> Result<Fitted> {
-    match PowerLawReport::of(values, top, seed) {
+/// The law through all of `values`.
+fn fitted(values: Result<Vec<f64>, AnalysisError>, seed: u64) -> Result<Fitted> {
+    let report = values.map_err(Error::from).and_then(|values| PowerLawReport::of(&values, values.len(), seed));
+    match report {
         Ok(report) => Ok(Fitted::PowerLaw(Box::new(report))),
-        Err(Error::Analysis(error @ (AnalysisError::TooFewPositive { .. } | AnalysisError::AllEqual { .. }))) => {
-            Ok(Fitted::Unfit(error.to_string()))
-        }
+        Err(Error::Analysis(error)) if error.is_of_the_values() => Ok(Fitted::Unfit(error.to_string())),
         Err(error) => Err(error),
     }
 }
@@ -229,11 +311,8 @@ fn fitted(values: &[f64], top: usize, seed: u64) -> Result<Fitted> {
 impl fmt::Display for MatrixReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, iterations) = (self.parameters, self.iterations);
-        writeln!(
-            formatter,
-            "{n} parameters × {iterations} iterations, mean norm {:.6e}, K = {}",
-            self.mean_norm, self.top
-        )?;
+        writeln!(formatter, "{n} parameters × {iterations} iterations")?;
+        writeln!(formatter, "mean norm {:.6e}, norm of the mean {:.6e}", self.mean_norm, self.norm_of_mean)?;
         for (name, matrix) in [("covariance", &self.covariance), ("second moment", &self.second_moment)] {
             writeln!(formatter, "\n{name}")?;
             writeln!(
@@ -241,6 +320,9 @@ impl fmt::Display for MatrixReport {
                 "  trace {:.6e}, largest eigenvalue {:.6e}",
                 matrix.spectrum.trace, matrix.spectrum.largest
             )?;
+            if let (Some(rank), Some(rounding)) = (matrix.spectrum.rank, matrix.spectrum.rounding) {
+                writeln!(formatter, "  rank {rank} of {iterations}: eigenvalues up to {rounding:.1e} are rounding")?;
+            }
             if let (Some(rank), Some(ratio)) = (matrix.spectrum.effective_rank, matrix.spectrum.participation_ratio) {
                 writeln!(formatter, "  effective rank {rank:.2}, participation ratio {ratio:.2}")?;
             }
@@ -248,12 +330,14 @@ impl fmt::Display for MatrixReport {
                 match fitted {
                     Fitted::PowerLaw(report) => writeln!(
                         formatter,
-                        "  {values:<12} s {:.4}  d_ks {:.4}  d_c {:.4}  power law {}  Monte-Carlo p {:.4}",
+                        "  {values:<12} s {:.4}  d_ks {:.4}  d_c {:.4}  power law {}  Monte-Carlo p {:.4}  K = {}{}",
                         report.s,
                         report.test.d_ks,
                         report.test.d_c,
                         if report.accepted { "Yes" } else { "No" },
-                        report.monte_carlo.p_value
+                        report.monte_carlo.p_value,
+                        report.fit.k(),
+                        AtHalf::words(report.at_half)
                     )?,
                     Fitted::Unfit(reason) => writeln!(formatter, "  {values:<12} no fit: {reason}")?,
                 }

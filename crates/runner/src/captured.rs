@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_analysis::Spectrum;
-use gradspectra_capture::{ExampleFactors, Gram, MinibatchIndices, ParameterLayout};
+use gradspectra_analysis::{EigengapReading, Spectrum};
+use gradspectra_capture::{ExampleFactors, Gram, MinibatchIndices, NotFactored, ParameterLayout, Precision};
 use gradspectra_models::{Classifier, LabelledInputs};
 
 use crate::error::{Error, Result};
@@ -42,8 +42,10 @@ pub(crate) struct Captured<'a, M: Classifier> {
     /// The bytes that G and what is formed of it may take.
     room: u64,
     whole: Option<(String, Mat<f32>)>,
-    gram: Option<(String, Gram)>,
-    spectra: BTreeMap<(String, Matrix), Spectrum>,
+    gram: Option<((String, Precision), Gram)>,
+    spectra: BTreeMap<(String, Matrix, Precision), Resolved>,
+    /// Why gradients do not come of factors although the network's layers go through the trace.
+    unfactored: Option<NotFactored>,
     /// What a pass found for tasks that are yet to come, by their keys.
     tested: BTreeMap<String, EntriesFinding>,
     /// What was spent since the last row.
@@ -95,6 +97,7 @@ impl<'a, M: Classifier> Captured<'a, M> {
             whole: None,
             gram: None,
             spectra: BTreeMap::new(),
+            unfactored: None,
             tested: BTreeMap::new(),
             timings: Timings::default(),
         })
@@ -111,52 +114,122 @@ impl<'a, M: Classifier> Captured<'a, M> {
         let minibatches = drawn.minibatches()?;
         let iterations = minibatches.iterations();
         task.row.check_top(iterations).map_err(|reason| Error::Unfit { reason })?;
-        let way = if task.is_factored() { Way::Factored } else { Way::Direct };
         let mut capture = CaptureReport {
-            way,
+            way: Way::Direct,
+            why_direct: None,
             parameters: ParameterLayout::of(self.model).parameters(),
             batch_size: minibatches.batch(),
             iterations,
+            products: None,
             mean_norm: None,
             largest_norm: None,
+            norm_of_mean: None,
         };
         let (finding, eigenvalues) = match task.row.analysis {
             Analysis::Spectrum { matrix, values, top } => {
-                let (spectrum, norms) = self.spectrum(task, minibatches, matrix)?;
+                let Resolved { spectrum, norms, norm_of_mean, precision } = self.spectrum(task, minibatches, matrix)?;
+                capture.products = Some((*precision).into());
                 capture.mean_norm = Some(norms.iter().sum::<f64>() / norms.len() as f64);
-                capture.largest_norm = norms.into_iter().reduce(f64::max);
+                capture.largest_norm = norms.iter().copied().reduce(f64::max);
+                capture.norm_of_mean = Some(*norm_of_mean);
                 let (finding, eigenvalues) =
-                    test_spectrum(&spectrum, values, top, Purpose::Replicas.seed(task.own_seed()))?;
+                    test_spectrum(spectrum, values, top, Purpose::Replicas.seed(task.own_seed()))?;
                 (Finding::Spectrum(finding), Some(eigenvalues))
             }
             Analysis::Entries { .. } => (Finding::Entries(self.entries(task, minibatches)?), None),
         };
+        if self.is_factored(task) {
+            capture.way = Way::Factored;
+        }
+        capture.why_direct = self.unfactored.as_ref().map(NotFactored::to_string);
         Ok(Analysed { capture, finding, eigenvalues })
     }
 
     /// The spectrum of `matrix` of the vectors of `task`.
     pub(crate) fn spectrum_of(&mut self, task: &Task, matrix: Matrix) -> Result<Spectrum> {
         let drawn = self.draw(task)?;
-        Ok(self.spectrum(task, drawn.minibatches()?, matrix)?.0)
+        Ok(self.spectrum(task, drawn.minibatches()?, matrix)?.spectrum.clone())
     }
 
-    /// The spectrum of `matrix` and the norms of the vectors.
-    fn spectrum(&mut self, task: &Task, minibatches: MinibatchIndices, matrix: Matrix) -> Result<(Spectrum, Vec<f64>)> {
-        self.capture_gram(task, minibatches)?;
-        let (_, gram) = self.gram.as_ref().expect("captured above");
-        let key = (task.gradients_key(), matrix);
-        if !self.spectra.contains_key(&key) {
-            let step = self.reporter.step("eigenvalues", 1);
-            let spectrum = match matrix {
-                Matrix::Covariance => Spectrum::of_gram(gram.covariance())?,
-                Matrix::SecondMoment => Spectrum::of_gram(gram.second_moment().as_ref())?,
-            };
-            self.timings.eigenvalues = step.finish();
-            self.spectra.insert(key.clone(), spectrum);
-        } else {
-            self.reporter.detail("eigenvalues at hand");
+    /// The spectrum of `matrix` that resolves what `task` tests: of products in f32 where that does, else in f64.
+    fn spectrum(&mut self, task: &Task, minibatches: MinibatchIndices, matrix: Matrix) -> Result<&Resolved> {
+        let mut precision = Precision::Single;
+        self.make_spectrum(task, minibatches, matrix, precision)?;
+        if !self.resolved(task, matrix, precision).resolves(task) {
+            precision = Precision::Double;
+            self.reporter.detail("the tested values reach within the rounding of products in f32: products in f64");
+            self.make_spectrum(task, minibatches, matrix, precision)?;
         }
-        Ok((self.spectra[&key].clone(), gram.norms()))
+        Ok(self.resolved(task, matrix, precision))
+    }
+
+    fn resolved(&self, task: &Task, matrix: Matrix, precision: Precision) -> &Resolved {
+        &self.spectra[&(task.gradients_key(), matrix, precision)]
+    }
+
+    fn make_spectrum(
+        &mut self,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        matrix: Matrix,
+        precision: Precision,
+    ) -> Result<()> {
+        let key = (task.gradients_key(), matrix, precision);
+        if self.spectra.contains_key(&key) {
+            self.reporter.detail("eigenvalues at hand");
+            return Ok(());
+        }
+        self.capture_gram(task, minibatches, precision)?;
+        let (_, gram) = self.gram.as_ref().expect("captured above");
+        let step = self.reporter.step("eigenvalues", 1);
+        let spectrum = match matrix {
+            Matrix::Covariance => Spectrum::of_gram(gram.covariance())?,
+            Matrix::SecondMoment => Spectrum::of_gram(gram.second_moment()?.as_ref())?,
+        };
+        let resolved = Resolved::of(spectrum, gram);
+        self.timings.eigenvalues += step.finish();
+        self.spectra.insert(key, resolved);
+        Ok(())
+    }
+}
+
+/// A spectrum that knows what of it is rounding, and the norms of its vectors.
+struct Resolved {
+    spectrum: Spectrum,
+    norms: Vec<f64>,
+    /// ‖ḡ‖.
+    norm_of_mean: f64,
+    precision: Precision,
+}
+
+impl Resolved {
+    /// The error of a gradient that a pass in f32 gives, relative to it: eight roundings of its entries. Singular values
+    /// of G below as much of the largest are not the network's.
+    const GRADIENT: f64 = 8.0 * f32::EPSILON as f64;
+
+    fn of(spectrum: Spectrum, gram: &Gram) -> Self {
+        let norm_of_mean = gram.mean_gradient_norm();
+        let largest = spectrum.eigenvalues().first().copied().unwrap_or_default();
+        let of_products = gram.error() / gram.iterations() as f64;
+        let of_gradients = Self::GRADIENT.powi(2) * (largest + norm_of_mean.powi(2));
+        let spectrum = spectrum.with_error(of_products.max(of_gradients));
+        Self { spectrum, norms: gram.norms(), norm_of_mean, precision: gram.precision() }
+    }
+
+    /// Whether the values that `task` tests are right to a thousandth or so: an error E moves an eigenvalue λ well above
+    /// ‖E‖ by about ‖E‖²/4λ, as it moves one of a matrix with noise
+    /// ([Baik, Ben Arous and Péché](https://doi.org/10.1214/009117905000000233) 2005).
+    fn resolves(&self, task: &Task) -> bool {
+        const MARGIN: f64 = 16.0;
+        let Analysis::Spectrum { values, top, .. } = task.row.analysis else { return true };
+        match values {
+            SpectrumValues::Eigenvalues => {
+                let tested = self.spectrum.top_eigenvalues(top);
+                tested.is_ok_and(|tested| tested[top - 1] > MARGIN * self.spectrum.floor())
+            }
+            SpectrumValues::Eigengaps => self.spectrum.top_eigengaps(top, EigengapReading::Sorted).is_ok(),
+            SpectrumValues::TopEigengaps => self.spectrum.top_eigengaps(top, EigengapReading::ByRank).is_ok(),
+        }
     }
 }
 
@@ -166,10 +239,15 @@ fn test_spectrum(
     top: usize,
     seed: u64,
 ) -> Result<(SpectrumFinding, Vec<u8>)> {
-    let power_law = PowerLawReport::of_spectrum(spectrum, values, top, seed)?;
+    let (power_law, no_fit) = match PowerLawReport::of_spectrum(spectrum, values, top, seed) {
+        Ok(report) => (Some(report), None),
+        Err(Error::Analysis(error)) if error.is_of_the_values() => (None, Some(error.to_string())),
+        Err(error) => return Err(error),
+    };
     let eigenvalues = npy::bytes(spectrum.eigenvalues());
     let finding = SpectrumFinding {
         power_law,
+        no_fit,
         spectrum: SpectrumSummary::of(spectrum),
         eigenvalues_sha256: files::sha256(&eigenvalues),
     };

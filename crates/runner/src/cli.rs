@@ -159,8 +159,8 @@ pub enum Command {
         /// The tensor of a .safetensors file with several
         #[arg(long, value_name = "NAME")]
         tensor: Option<String>,
-        /// K, how many of the largest values are tested, fewer than there are iterations; 1000 without it, or as many
-        /// as there can be
+        /// K, how many of the largest values are tested, at most the parameters and fewer than the iterations; without it
+        /// 1000, or as many as are above rounding
         #[arg(long, value_name = "K")]
         top: Option<usize>,
         /// The seed of drawn entries and Monte-Carlo replicas
@@ -169,9 +169,9 @@ pub enum Command {
         /// How many CPU threads; all without it
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
         threads: Option<u32>,
-        /// The memory that blocks of the matrix may take
-        #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "1GB")]
-        memory: u64,
+        /// The memory that may be taken, the T × T matrices of the spectra included; without it three quarters of what is free
+        #[arg(long, value_name = "SIZE", value_parser = bytes)]
+        memory: Option<u64>,
         /// A folder for the analysis (JSON) and the eigenvalues (.npy)
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,

@@ -46,6 +46,7 @@ pub fn execute(command: Command) -> anyhow::Result<()> {
         Command::Analyze { file, orientation, tensor, top, seed, threads, memory, out, format, loudness } => {
             set_threads(threads)?;
             let reporter = Reporter::new(loudness.into());
+            let memory = memory::budget(memory);
             let options = AnalyzeOptions { orientation, tensor, top, seed, memory, out, reporter };
             let report = analyze(&file, &options)?;
             print(&match format {

@@ -1,6 +1,6 @@
 //! The operations and the time of rows and trainings, from one set of formulas.
 
-use gradspectra_data::DataSet;
+use gradspectra_data::{Cifar100Labels, DataSet};
 use gradspectra_models::Training;
 
 use crate::experiment::{Analysis, Axis, Row, Vectors};
@@ -149,7 +149,7 @@ pub fn eigenvalue_seconds(order: f64) -> f64 {
 
 /// Seconds of training `model` on `data_set`, without loading.
 pub fn training_seconds(training: &Training, model: ModelSpec, data_set: DataSet) -> f64 {
-    let (examples, shape, classes) = Sizes::of_data_set(data_set);
+    let (examples, shape, classes) = Sizes::of_data_set(data_set, Cifar100Labels::default());
     let steps = (training.epochs as f64) * (examples as f64 / training.batch as f64).ceil();
     let passed = training.epochs as f64 * examples as f64;
     steps * rates::PASS_START + pass_operations(passed, multiply_adds(model, shape, classes) as f64) / rates::PASS

@@ -4,6 +4,7 @@ mod check;
 mod parse;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gradspectra_analysis::{AllZeroReading, UndefinedPReading, ZeroReading};
 use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, Normalisation, Sampling};
@@ -11,7 +12,8 @@ use gradspectra_models::{Initialisation, Optimiser, Training};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::ModelSpec;
+use crate::memory::Sizes;
+use crate::model::{Measured, ModelSpec};
 
 /// A table: rows to run, each with the paper's figures beside.
 #[derive(Debug, Clone, PartialEq)]
@@ -292,6 +294,12 @@ impl Row {
             (None, Some(_)) => "Pretrain",
             (None, None) => "Random",
         }
+    }
+
+    /// The sizes of the row's network for its data.
+    pub(crate) fn measured(&self) -> Arc<Measured> {
+        let (_, shape, classes) = Sizes::of_data_set(self.data_set, self.cifar_100_labels);
+        self.model.measured(shape, classes)
     }
 
     /// Shortens the row for a trial: T = 2000 and one epoch of training at most.

@@ -98,6 +98,14 @@ impl MatrixFile {
         Ok(block)
     }
 
+    /// The unit roundoff of the stored numbers; 0 of f64, whose is that of the products.
+    pub(crate) fn roundoff(&self) -> f64 {
+        match self.precision {
+            Precision::Single => f64::from(f32::EPSILON) / 2.0,
+            Precision::Double => 0.0,
+        }
+    }
+
     /// The entries of `iterations` iterations from `first` on, as a matrix `[n, iterations]`.
     pub(crate) fn columns<T: Number>(&mut self, first: usize, iterations: usize) -> Result<Mat<T>> {
         let (all, parameters) = (self.iterations, self.parameters);

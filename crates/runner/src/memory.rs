@@ -22,7 +22,7 @@ pub(crate) const LEAST_ROWS: usize = 8192;
 /// Columns of G that are captured at once at the least.
 pub(crate) const LEAST_COLUMNS: usize = 64;
 /// What the program takes apart from arrays: code, buffers of threads.
-const BASE: u64 = 48 << 20;
+pub(crate) const BASE: u64 = 48 << 20;
 /// What LLVM, which cuda links in, takes from the start.
 const LINKED: u64 = if cfg!(feature = "cuda") { 36 << 20 } else { 0 };
 const F32: u64 = size_of::<f32>() as u64;

@@ -1,10 +1,14 @@
 //! The networks that experiments name.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::Device;
-use gradspectra_capture::LayerSize;
-use gradspectra_models::{BatchNormPlacement, Classifier, Fcn, FcnConfig, LeNetConfig, ResNet18Config};
+use burn::module::{ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use gradspectra_capture::{ExampleFactors, LayerSize};
+use gradspectra_models::{
+    BatchNormPlacement, Classifier, Fcn, FcnConfig, LabelledInputs, LeNetConfig, ResNet18Config,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -144,60 +148,20 @@ impl ModelSpec {
         }
     }
 
-    /// The layers whose gradients come as factors, for inputs of `shape`; none where the network mixes examples.
-    pub(crate) fn layers(self, shape: &[usize], classes: usize) -> Vec<LayerSize> {
-        let linear = |sides: &[usize]| sides.windows(2).map(|pair| LayerSize::linear(pair[0], pair[1])).collect();
-        match self {
-            _ if self.mixes_examples() => Vec::new(),
-            Self::LeNet { padded } => {
-                let pooled = |side: usize| (side - 4) / 2;
-                let padding = if padded { 4 } else { 0 };
-                let flat = 16 * pooled(pooled(shape.get(1).map_or(28, |side| side + padding))).pow(2);
-                let first = shape.first().map_or(1, |channels| channels * 150 + 6);
-                let convolutions = [first, 2416].map(LayerSize::explicit);
-                [convolutions.to_vec(), linear(&[flat, 120, 84, classes])].concat()
-            }
-            _ => linear(&self.sides(shape, classes)),
+    /// The sizes of the network for inputs of `shape`, as it is built; of none where it cannot take such inputs.
+    pub(crate) fn measured(self, shape: &[usize], classes: usize) -> Arc<Measured> {
+        type Known = Mutex<Vec<((ModelSpec, Vec<usize>, usize), Arc<Measured>)>>;
+        static KNOWN: Known = Mutex::new(Vec::new());
+        let key = (self, shape.to_vec(), classes);
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, measured)) = known.iter().find(|(other, _)| *other == key) {
+            return measured.clone();
         }
-    }
-
-    /// The widths of a fully connected or linear network, from its input to its output.
-    fn sides(self, shape: &[usize], classes: usize) -> Vec<usize> {
-        let hidden = match self {
-            Self::Fcn { width, hidden_layers, .. } | Self::Lnn { width, hidden_layers, .. } => {
-                vec![width; hidden_layers]
-            }
-            _ => Vec::new(),
-        };
-        [shape.iter().product()].into_iter().chain(hidden).chain([classes]).collect()
-    }
-
-    /// n, for inputs of `shape`.
-    pub(crate) fn parameters(self, shape: &[usize], classes: usize) -> usize {
-        match self {
-            Self::Fcn { width, hidden_layers, batch_norm } | Self::Lnn { width, hidden_layers, batch_norm, .. } => {
-                let sides = self.sides(shape, classes);
-                let normalised: usize = match batch_norm {
-                    BatchNormPlacement::None => 0,
-                    BatchNormPlacement::BeforeLinear => sides[..sides.len() - 1].iter().sum(),
-                    _ => width * hidden_layers,
-                };
-                sides.windows(2).map(|pair| pair[0] * pair[1] + pair[1]).sum::<usize>() + 2 * normalised
-            }
-            Self::ResNet18 { width } => {
-                let block = |inputs: usize, outputs: usize| 9 * outputs * (inputs + outputs) + 4 * outputs;
-                let first = 27 * width + 2 * width + 2 * block(width, width);
-                let stages: usize = [width, 2 * width, 4 * width]
-                    .iter()
-                    .map(|&inputs| {
-                        let outputs = 2 * inputs;
-                        block(inputs, outputs) + inputs * outputs + 2 * outputs + block(outputs, outputs)
-                    })
-                    .sum();
-                first + stages + 8 * width * classes + classes
-            }
-            Self::LeNet { .. } => self.layers(shape, classes).iter().map(LayerSize::parameters).sum(),
-        }
+        let device = Device::flex().autodiff();
+        let measure = Measure { features: shape.iter().product(), mixes: self.mixes_examples() };
+        let measured = Arc::new(self.with(shape, classes, &device, measure).unwrap_or_default());
+        known.push((key, measured.clone()));
+        measured
     }
 
     fn unfit(self, mend: String) -> Error {
@@ -222,51 +186,84 @@ impl fmt::Display for ModelSpec {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use gradspectra_capture::{ExampleFactors, ParameterLayout};
-    use gradspectra_models::LabelledInputs;
+/// The sizes of a network, measured on the network itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Measured {
+    /// n.
+    pub(crate) parameters: usize,
+    /// The layers whose gradients come as factors, in the order of their parameters; none where not all do.
+    pub(crate) layers: Vec<LayerSize>,
+}
 
-    use super::*;
+/// Measures a network for inputs of `features` numbers.
+struct Measure {
+    features: usize,
+    mixes: bool,
+}
 
-    /// n, and the layers that go through the trace, for inputs of a shape.
-    struct Count(Vec<usize>);
+/// The most parameters of a network that is made for its sizes alone: 256 MB.
+const MOST_MEASURED: usize = 1 << 26;
 
-    impl ModelTask for Count {
-        type Output = (usize, Vec<LayerSize>);
+impl ModelTask for Measure {
+    type Output = Measured;
 
-        fn run<M: Classifier>(self, model: M) -> Result<Self::Output> {
-            let features = self.0.iter().product();
-            let (inputs, device) = (vec![0.5; features], Device::flex().autodiff());
-            let example = LabelledInputs::new(&inputs, &[0], features);
-            let factors = ExampleFactors::capture(&model, example, &[0], &device, |_| ()).expect("zeros are finite");
-            let layers = factors.map_or(Vec::new(), |factors| factors.layers());
-            Ok((ParameterLayout::of(&model).parameters(), layers))
+    fn run<M: Classifier>(self, model: M) -> Result<Measured> {
+        let mut count = Count(0);
+        model.visit(&mut count);
+        let Count(parameters) = count;
+        if self.mixes || parameters > MOST_MEASURED {
+            return Ok(Measured { parameters, layers: Vec::new() });
+        }
+        let (inputs, device) = (vec![0.5; self.features], Device::flex().autodiff());
+        let example = LabelledInputs::new(&inputs, &[0], self.features);
+        let layers = match ExampleFactors::capture(&model, example, &[0], &device, |_| ()) {
+            Ok(factors) => factors.layers(),
+            Err(_) => Vec::new(),
+        };
+        Ok(Measured { parameters, layers })
+    }
+}
+
+/// Counts parameters that require gradients, without making those that wait for their first use.
+struct Count(usize);
+
+impl ModuleVisitor for Count {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_initialized() || param.val().is_require_grad() {
+            self.0 += param.lazy_shape().num_elements();
         }
     }
+}
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of parameters are those of PyTorch's networks: sum(p.numel() for p in model.parameters()).
     #[test]
     fn sizes_are_those_of_the_networks() {
         let fcn = |width, hidden_layers, batch_norm| ModelSpec::Fcn { width, hidden_layers, batch_norm };
         let lnn = ModelSpec::Lnn { width: 70, hidden_layers: 3, batch_norm: BatchNormPlacement::None, relu: true };
-        let device = Device::flex().autodiff();
-        for (spec, shape, classes) in [
-            (ModelSpec::LeNet { padded: false }, vec![1, 28, 28], 10),
-            (ModelSpec::LeNet { padded: true }, vec![1, 28, 28], 10),
-            (ModelSpec::LeNet { padded: false }, vec![3, 32, 32], 100),
-            (fcn(70, 1, BatchNormPlacement::BeforeLinear), vec![1, 28, 28], 10),
-            (fcn(30, 2, BatchNormPlacement::AfterLinear), vec![1, 28, 28], 10),
-            (fcn(70, 0, BatchNormPlacement::None), vec![10], 12),
-            (lnn, vec![1, 28, 28], 10),
-            (ModelSpec::ResNet18 { width: 8 }, vec![3, 32, 32], 100),
+        let lenet = |padded| ModelSpec::LeNet { padded };
+        for (spec, shape, classes, parameters, factors) in [
+            (lenet(false), vec![1, 28, 28], 10, 44_426, 3246),
+            (lenet(true), vec![1, 28, 28], 10, 61_706, 3390),
+            (lenet(false), vec![3, 32, 32], 100, 69_656, 3780),
+            (lenet(false), vec![3, 32, 32], 20, 62_856, 3700),
+            (fcn(70, 1, BatchNormPlacement::BeforeLinear), vec![1, 28, 28], 10, 57_368, 0),
+            (fcn(30, 2, BatchNormPlacement::AfterLinear), vec![1, 28, 28], 10, 24_910, 0),
+            (fcn(70, 0, BatchNormPlacement::None), vec![10], 12, 132, 22),
+            (lnn, vec![1, 28, 28], 10, 65_600, 1214),
+            (ModelSpec::ResNet18 { width: 64 }, vec![3, 32, 32], 10, 11_173_962, 0),
         ] {
-            let counted = spec.with(&shape, classes, &device, Count(shape.clone())).expect("the shapes fit");
-            assert_eq!((spec.parameters(&shape, classes), spec.layers(&shape, classes)), counted, "{spec}");
+            let measured = spec.measured(&shape, classes);
+            let found: usize = measured.layers.iter().map(|layer| layer.factors).sum();
+            assert_eq!((measured.parameters, found), (parameters, factors), "{spec} for {classes} classes");
+            if factors > 0 {
+                let covered: usize = measured.layers.iter().map(LayerSize::parameters).sum();
+                assert_eq!(covered, parameters, "{spec}");
+            }
         }
-        let lenet = ModelSpec::LeNet { padded: false };
-        let factors: usize = lenet.layers(&[1, 28, 28], 10).iter().map(|layer| layer.factors).sum();
-        assert_eq!((lenet.parameters(&[1, 28, 28], 10), factors), (44_426, 3246));
-        assert_eq!(ModelSpec::ResNet18 { width: 64 }.parameters(&[3, 32, 32], 10), 11_173_962);
     }
 
     #[test]
@@ -278,10 +275,9 @@ mod tests {
             (ModelSpec::ResNet18 { width: 64 }, vec![1, 28, 28]),
             (fcn, vec![10]),
         ] {
-            assert!(matches!(
-                spec.with(&shape, 10, &device, Count(shape.clone())),
-                Err(Error::Setting { name: "model", .. })
-            ));
+            let measure = Measure { features: shape.iter().product(), mixes: false };
+            assert!(matches!(spec.with(&shape, 10, &device, measure), Err(Error::Setting { name: "model", .. })));
+            assert_eq!(*spec.measured(&shape, 10), Measured::default());
         }
     }
 }

@@ -26,8 +26,36 @@ pub struct PowerLawReport {
     pub beta_standard_error: f64,
     /// The test that is sound for an exponent estimated from the same values.
     pub monte_carlo: MonteCarloTest,
+    /// ŝ of half the values, where it is further off than their number explains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_half: Option<AtHalf>,
     /// Log-likelihood ratios against other distributions; positive ones favour the power law.
     pub likelihood_ratios: Vec<LikelihoodRatio>,
+}
+
+/// The exponent of the larger half of the values.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AtHalf {
+    /// K/2.
+    pub k: usize,
+    /// ŝ.
+    pub s: f64,
+}
+
+impl AtHalf {
+    /// The exponent of the `top`/2 largest of `values`, where it is further from `s` than two of its standard errors
+    /// ŝ/√K, the delta method's for 1/(β̂ − 1).
+    fn of(values: &[f64], top: usize, s: f64) -> Option<Self> {
+        let fit = PowerLawFit::top(values, top / 2).ok()?;
+        let error = fit.s() / (fit.k() as f64).sqrt();
+        ((fit.s() - s).abs() > 2.0 * error).then(|| Self { k: fit.k(), s: fit.s() })
+    }
+
+    /// `; s is 1.2840 at K = 149`, nothing without one.
+    pub(crate) fn words(at_half: Option<Self>) -> String {
+        at_half.map_or_else(String::new, |Self { k, s }| format!("; s is {s:.4} at K = {k}"))
+    }
 }
 
 impl PowerLawReport {
@@ -51,6 +79,7 @@ impl PowerLawReport {
             s: fit.s(),
             test,
             accepted: test.is_power_law(),
+            at_half: AtHalf::of(values, top, fit.s()),
             beta_standard_error: fit.beta_standard_error(),
             monte_carlo: MonteCarloTest::of(&fit, MonteCarloTest::REPLICAS, seed),
             likelihood_ratios,
@@ -65,7 +94,7 @@ impl PowerLawReport {
     /// As [`of`](Self::of), or there are fewer eigengaps.
     pub(crate) fn of_spectrum(spectrum: &Spectrum, values: SpectrumValues, top: usize, seed: u64) -> Result<Self> {
         let reading = match values {
-            SpectrumValues::Eigenvalues => return Self::of(spectrum.eigenvalues(), top, seed),
+            SpectrumValues::Eigenvalues => return Self::of(spectrum.top_eigenvalues(top)?, top, seed),
             SpectrumValues::Eigengaps => EigengapReading::Sorted,
             SpectrumValues::TopEigengaps => EigengapReading::ByRank,
         };
@@ -84,7 +113,8 @@ impl fmt::Display for PowerLawReport {
         writeln!(formatter, "            {:.6}  one-sided, P(X < x), as the Python package powerlaw", ks.below)?;
         writeln!(formatter, "            {:.6}  one-sided, P(X <= x)", ks.up_to)?;
         writeln!(formatter, "d_c         {:.6}  1.36/sqrt(K)", self.test.d_c)?;
-        writeln!(formatter, "power law   {}", if self.accepted { "Yes" } else { "No" })?;
+        let (verdict, at_half) = (if self.accepted { "Yes" } else { "No" }, AtHalf::words(self.at_half));
+        writeln!(formatter, "power law   {verdict}  K = {}{at_half}", self.fit.k())?;
         let (p, replicas) = (self.monte_carlo.p_value, self.monte_carlo.replicas);
         writeln!(formatter, "p           {p:.4}  Monte Carlo, {replicas} replicas")?;
         if self.likelihood_ratios.is_empty() {

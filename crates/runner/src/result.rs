@@ -1,6 +1,7 @@
 //! What a row came to.
 
 use gradspectra_analysis::{EntryTestSummary, Spectrum};
+use gradspectra_capture::Precision;
 use gradspectra_data::FileProvenance;
 use gradspectra_models::EpochReport;
 use serde::{Deserialize, Serialize};
@@ -69,18 +70,46 @@ pub enum Way {
 pub struct CaptureReport {
     /// How they were made.
     pub way: Way,
+    /// Why a network whose layers go through the trace took a pass a minibatch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_direct: Option<String>,
     /// n, the number of parameters.
     pub parameters: usize,
     /// B.
     pub batch_size: usize,
     /// T.
     pub iterations: usize,
+    /// The numbers that the inner products of a spectrum were formed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub products: Option<Products>,
     /// The mean over iterations of the vector's norm, after clipping; for spectra.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_norm: Option<f64>,
     /// The largest norm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest_norm: Option<f64>,
+    /// The norm of the mean over iterations of the vectors; for spectra.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm_of_mean: Option<f64>,
+}
+
+/// The numbers that inner products are formed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Products {
+    /// f32, summed in f64.
+    F32,
+    /// f64.
+    F64,
+}
+
+impl From<Precision> for Products {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Single => Self::F32,
+            Precision::Double => Self::F64,
+        }
+    }
 }
 
 /// What a row's analysis found.
@@ -132,7 +161,10 @@ impl Default for Histogram {
 pub struct SpectrumFinding {
     /// The fit and its tests.
     #[serde(flatten)]
-    pub power_law: PowerLawReport,
+    pub power_law: Option<PowerLawReport>,
+    /// Why there is no fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_fit: Option<String>,
     /// The whole spectrum in short.
     pub spectrum: SpectrumSummary,
     /// The SHA-256 of the file of eigenvalues beside this result.
@@ -153,6 +185,12 @@ pub struct SpectrumSummary {
     pub effective_rank: Option<f64>,
     /// (Σ λ)²/Σ λ².
     pub participation_ratio: Option<f64>,
+    /// How many eigenvalues are above what rounding makes of 0; results of version 0.1.0 of the first days lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
+    /// What rounding makes of an eigenvalue of 0, at the most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<f64>,
 }
 
 impl SpectrumSummary {
@@ -164,6 +202,8 @@ impl SpectrumSummary {
             top_ten_share: spectrum.trace_share(10),
             effective_rank: spectrum.effective_rank(),
             participation_ratio: spectrum.participation_ratio(),
+            rank: Some(spectrum.rank()),
+            rounding: Some(spectrum.floor()),
         }
     }
 }

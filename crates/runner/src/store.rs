@@ -162,7 +162,7 @@ impl Store {
         let result: RowResult = read_json(&self.row_file(experiment, row, seed, "json"))?;
         if let Finding::Spectrum(finding) = &result.finding {
             let eigenvalues = files::sha256_of_file(&self.eigenvalues_file(experiment, row, seed)).ok()?;
-            if eigenvalues != finding.eigenvalues_sha256 {
+            if eigenvalues != finding.eigenvalues_sha256 || finding.power_law.is_some() == finding.no_fit.is_some() {
                 return None;
             }
         }

@@ -77,7 +77,7 @@ impl Task {
 
     /// Whether its vectors come of factors of examples: a minibatch needs no pass of its own.
     pub(crate) fn is_factored(&self) -> bool {
-        !self.row.model.mixes_examples() && !matches!(self.row.vectors, Vectors::AlongRun { .. })
+        !self.row.measured().layers.is_empty() && !matches!(self.row.vectors, Vectors::AlongRun { .. })
     }
 
     /// Whether machines can form terms of its Gram matrix apart: along a run each would repeat the run.

@@ -1,18 +1,18 @@
 //! The Gram matrix of a row's vectors as a sum of terms, which machines form apart and the folder of results keeps.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::{fs, iter};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use gradspectra_capture::{Gram, GramBuilder, LayerSize, gram_terms};
+use gradspectra_capture::{CaptureError, Gram, GramBuilder, LayerSize, ParameterLayout, gram_terms};
 
 use crate::backend::Backend;
 use crate::data::DataRoot;
 use crate::error::Result;
 use crate::experiment::{Experiment, Vectors};
 use crate::files;
-use crate::memory::{Share, Sizes};
+use crate::memory::Share;
 use crate::minibatches::sized;
 use crate::store::{Store, TERMS, short_key};
 use crate::task::{Task, tasks};
@@ -45,10 +45,19 @@ impl GramTerms {
     ///
     /// Its file of minibatches cannot be read.
     pub(crate) fn of(task: &Task) -> Result<Self> {
+        Self::by(task, task.is_factored())
+    }
+
+    /// Those of `task` by factors of examples, or by blocks of rows of G.
+    ///
+    /// # Errors
+    ///
+    /// Its file of minibatches cannot be read.
+    pub(crate) fn by(task: &Task, factored: bool) -> Result<Self> {
         let row = sized(&task.row)?;
-        let (_, shape, classes) = Sizes::of_data_set(row.data_set);
+        let measured = row.measured();
         let (mut layers, mut start) = (Vec::new(), 0);
-        for size in row.model.layers(shape, classes).into_iter().filter(|_| task.is_factored()) {
+        for &size in measured.layers.iter().filter(|_| factored) {
             layers.push((start, size));
             start += size.parameters();
         }
@@ -62,7 +71,7 @@ impl GramTerms {
         };
         terms.ranges = match (terms.are_layers, terms.layers.is_empty()) {
             (true, _) => terms.layers.iter().map(|(start, size)| *start..start + size.parameters()).collect(),
-            (false, true) => gram_terms(&in_rows(0..row.model.parameters(shape, classes))),
+            (false, true) => gram_terms(&in_rows(0..measured.parameters)),
             (false, false) if plain => gram_terms(&terms.blocks()),
             (false, false) => gram_terms(&terms.blocks().into_iter().flat_map(in_rows).collect::<Vec<_>>()),
         };
@@ -76,6 +85,23 @@ impl GramTerms {
     /// As of [`of`](Self::of).
     pub(crate) fn shared(task: &Task) -> Result<Option<Self>> {
         task.shares_terms().then(|| Self::of(task)).transpose()
+    }
+
+    /// Refuses terms that are not of the parameters of `layout`, each in one.
+    ///
+    /// # Errors
+    ///
+    /// With the parameters that no term has, or that terms have beside those of the model.
+    pub(crate) fn check(&self, layout: &ParameterLayout) -> Result<()> {
+        let ends = self.ranges.iter().map(|range| range.end);
+        let starts = self.ranges.iter().map(|range| range.start).chain([layout.parameters()]);
+        match iter::once(0).chain(ends).zip(starts).find(|(end, start)| end != start) {
+            Some((end, start)) => {
+                let parameters = end.min(start)..end.max(start);
+                Err(CaptureError::Incomplete { paths: layout.paths(&parameters), parameters }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// The same sum by blocks of parameters.

@@ -91,14 +91,15 @@ impl GramBuilder {
     /// If the block has not T columns.
     pub fn add_to_term(&mut self, terms: &[Range<usize>], parameters: Range<usize>, block: Mat<f32>) -> Result<()> {
         let Some(term) = terms.get(terms.partition_point(|term| term.end <= parameters.start)) else {
-            return Err(CaptureError::Incomplete { parameters });
+            return Err(CaptureError::Incomplete { parameters, paths: Vec::new() });
         };
         let follows = match &self.term {
             Some((_, begun)) => term.start == begun.start && begun.end == parameters.start,
             None => term.start == parameters.start,
         };
         if !follows || parameters.end > term.end {
-            return Err(CaptureError::Incomplete { parameters: self.unfinished().unwrap_or(term.clone()) });
+            let parameters = self.unfinished().unwrap_or(term.clone());
+            return Err(CaptureError::Incomplete { parameters, paths: Vec::new() });
         }
         if *term == parameters {
             self.add(block);
@@ -180,7 +181,7 @@ impl GramBuilder {
     /// A term of which parameters are still to come.
     pub fn finish(self) -> Result<Gram> {
         match self.unfinished() {
-            Some(parameters) => Err(CaptureError::Incomplete { parameters }),
+            Some(parameters) => Err(CaptureError::Incomplete { parameters, paths: Vec::new() }),
             None => Ok(self.gram),
         }
     }

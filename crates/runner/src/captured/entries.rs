@@ -52,7 +52,7 @@ impl<M: Classifier> Captured<'_, M> {
                 let iterations = minibatches.iterations();
                 let columns = (self.room as usize / (size_of::<f32>() * self.parameters())).max(LEAST_COLUMNS);
                 (0..iterations).step_by(columns).try_for_each(|start| {
-                    let block = factors.history(minibatches.slice(start..(start + columns).min(iterations)));
+                    let block = factors.history(minibatches.slice(start..(start + columns).min(iterations)))?;
                     tester.test(0, block.gradients().as_ref())
                 })
             }
@@ -67,7 +67,7 @@ impl<M: Classifier> Captured<'_, M> {
     /// Whether a pass over the gradients yields what the task tests.
     fn is_heard(&self, task: &Task) -> bool {
         let entries = matches!(task.row.analysis, Analysis::Entries { .. });
-        entries && task.row.vectors == Vectors::Gradients && !task.is_factored()
+        entries && task.row.vectors == Vectors::Gradients && !self.is_factored(task)
     }
 
     /// Tests the entries of `task` in one pass over its gradients, and those of the tasks after it whose minibatches

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use faer::Mat;
 use gradspectra_capture::{
-    ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, Trajectory, direct_block, to_updates,
+    CaptureError, ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, Precision, Trajectory, direct_block,
+    to_updates,
 };
 use gradspectra_models::Classifier;
 
@@ -26,7 +27,7 @@ impl<M: Classifier> Captured<'_, M> {
     /// Captures the factors of the parameters `wanted` for `task`, where its vectors come of factors, with those that the
     /// other tasks need.
     pub(super) fn capture_factors(&mut self, task: &Task, wanted: Range<usize>) -> Result<()> {
-        if !task.is_factored() || self.holds(task, &wanted) {
+        if !self.is_factored(task) || self.holds(task, &wanted) {
             return Ok(());
         }
         self.factors = None;
@@ -45,10 +46,23 @@ impl<M: Classifier> Captured<'_, M> {
         let step = self.reporter.step("gradients of examples", needed.len() as u64);
         let progress = |done: usize| step.at(done as u64);
         let (model, examples, device) = (self.model, self.examples, self.device);
-        let factors = ExampleFactors::capture_parameters(model, examples, &needed, &parameters, device, progress)?;
+        let factors = ExampleFactors::capture_parameters(model, examples, &needed, &parameters, device, progress);
         self.timings.examples += step.finish();
-        self.factors = Some(factors.expect("a network that mixes no examples goes through the trace"));
+        match factors {
+            Ok(factors) => self.factors = Some(factors),
+            Err(CaptureError::NotFactored(reason)) => {
+                self.reporter.line(format!("  every minibatch takes a backward pass: {reason}"));
+                self.unfactored = Some(reason);
+                self.at_hand.clear();
+            }
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
+    }
+
+    /// Whether the task's vectors come of factors of examples here.
+    pub(super) fn is_factored(&self, task: &Task) -> bool {
+        task.is_factored() && self.unfactored.is_none()
     }
 
     fn holds(&self, task: &Task, wanted: &Range<usize>) -> bool {
@@ -60,6 +74,9 @@ impl<M: Classifier> Captured<'_, M> {
     fn needed(&mut self) -> Result<BTreeMap<String, Vec<Range<usize>>>> {
         let mut needed: BTreeMap<String, Vec<Range<usize>>> = BTreeMap::new();
         let all = 0..self.parameters();
+        if self.unfactored.is_some() {
+            return Ok(needed);
+        }
         for task in self.tasks.iter().filter(|task| task.is_factored()) {
             let parameters = match task.row.analysis {
                 Analysis::Spectrum { .. } => self.missing(task)?,
@@ -89,8 +106,8 @@ impl<M: Classifier> Captured<'_, M> {
             }
             visit(parameters, block)
         };
-        if let (Some(factors), true) = (&self.factors, task.is_factored()) {
-            return factors.blocks(minibatches, wanted).try_for_each(|(parameters, block)| visit(parameters, block));
+        if let (Some(factors), true) = (&self.factors, self.is_factored(task)) {
+            return factors.blocks(minibatches, wanted)?.try_for_each(|(parameters, block)| visit(parameters, block));
         }
         let iterations = minibatches.iterations();
         let rows = self.rows_at_once(task, iterations);
@@ -117,17 +134,22 @@ impl<M: Classifier> Captured<'_, M> {
         (rows / GramBuilder::ROWS * GramBuilder::ROWS).max(LEAST_ROWS)
     }
 
-    /// Makes the Gram matrix of the task's vectors, if it is not the one at hand.
-    pub(super) fn capture_gram(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<()> {
-        let key = task.gradients_key();
+    /// Makes the Gram matrix of the task's vectors, products in `precision`, if it is not the one at hand.
+    pub(super) fn capture_gram(
+        &mut self,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        precision: Precision,
+    ) -> Result<()> {
+        let key = (task.gradients_key(), precision);
         if self.gram.as_ref().is_some_and(|(captured, _)| *captured == key) {
             self.reporter.detail("Gram matrix at hand");
             return Ok(());
         }
         (self.gram, self.whole) = (None, None);
-        let gram = self.sum_of_terms(task, minibatches)?;
+        let gram = self.sum_of_terms(task, minibatches, precision)?;
         let gram = match task.row.gradient_clipping {
-            Some(threshold) => gram.clipped(threshold),
+            Some(threshold) => gram.clipped(threshold)?,
             None => gram,
         };
         self.gram = Some((key, gram));

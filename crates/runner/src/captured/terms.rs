@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use faer::Mat;
-use gradspectra_capture::{Gram, GramBuilder, MinibatchIndices};
+use gradspectra_capture::{CaptureError, Gram, GramBuilder, MinibatchIndices, ParameterLayout, Precision};
 use gradspectra_models::Classifier;
 
 use super::Captured;
@@ -14,16 +14,32 @@ use crate::task::Task;
 use crate::terms::GramTerms;
 
 impl<M: Classifier> Captured<'_, M> {
-    /// The Gram matrix of the task's vectors before clipping.
-    pub(super) fn sum_of_terms(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<Gram> {
-        let terms = GramTerms::of(task)?;
-        if let Some(first) = self.missing(task)?.into_iter().next() {
+    /// The Gram matrix of the task's vectors before clipping, products in `precision`. Terms at hand have f32's: for those
+    /// in f64 all are made.
+    pub(super) fn sum_of_terms(
+        &mut self,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        precision: Precision,
+    ) -> Result<Gram> {
+        let all = 0..self.parameters();
+        let missing = match precision {
+            Precision::Single => self.missing(task)?,
+            Precision::Double => vec![all.clone()],
+        };
+        if let Some(first) = missing.into_iter().next() {
             self.capture_factors(task, first)?;
         }
+        let terms = self.terms_of(task)?;
+        terms.check(&ParameterLayout::of(self.model))?;
         let step = self.reporter.step("Gram matrix", 1);
-        let zeros = || Gram::zeros(minibatches.iterations());
-        let mut sum = zeros();
-        for (numbers, at_hand) in self.runs(task)? {
+        let zeros = || Gram::zeros(minibatches.iterations(), precision);
+        let mut sum = zeros()?;
+        let runs = match precision {
+            Precision::Single => self.runs(task)?,
+            Precision::Double => vec![(0..terms.ranges.len(), false)],
+        };
+        for (numbers, at_hand) in runs {
             if !at_hand {
                 sum = self.add_terms(sum, task, minibatches, &terms, numbers)?;
                 continue;
@@ -38,21 +54,24 @@ impl<M: Classifier> Captured<'_, M> {
             sum = sum.centred();
             if sum.is_dominated_by_its_mean() {
                 self.reporter.detail("the mean gradient dominates: gradients are centred before their products");
-                let all = 0..self.parameters();
                 drop(sum);
                 self.capture_factors(task, all.clone())?;
-                sum = self.add_blocks(zeros(), task, minibatches, &terms.by_blocks(), all)?;
+                sum = self.add_blocks(zeros()?, task, minibatches, &terms.by_blocks(), all)?;
             }
         }
         self.timings.gradients += step.finish();
         Ok(sum)
     }
 
+    fn terms_of(&self, task: &Task) -> Result<GramTerms> {
+        GramTerms::by(task, self.is_factored(task))
+    }
+
     /// The numbers of the task's terms in runs that are at hand or are not.
     fn runs(&mut self, task: &Task) -> Result<Vec<(Range<usize>, bool)>> {
         let key = task.gram_key();
         if !self.at_hand.contains_key(&key) {
-            let terms = GramTerms::of(task)?;
+            let terms = self.terms_of(task)?;
             let at_hand = match self.terms {
                 Some(store) if task.shares_terms() => terms.are_there(store),
                 _ => vec![false; terms.ranges.len()],
@@ -68,7 +87,7 @@ impl<M: Classifier> Captured<'_, M> {
 
     /// The parameters of the runs of the task's terms that are to be made.
     pub(super) fn missing(&mut self, task: &Task) -> Result<Vec<Range<usize>>> {
-        let terms = GramTerms::of(task)?;
+        let terms = self.terms_of(task)?;
         let runs = self.runs(task)?.into_iter().filter(|(_, at_hand)| !at_hand);
         Ok(runs.map(|(numbers, _)| terms.parameters(&numbers)).collect())
     }
@@ -84,8 +103,9 @@ impl<M: Classifier> Captured<'_, M> {
     ) -> Result<Gram> {
         let parameters = terms.parameters(&numbers);
         self.capture_factors(task, parameters.clone())?;
-        match &self.factors {
-            Some(factors) if terms.are_layers => Ok(factors.add_layers(sum, minibatches, parameters)),
+        match (&self.factors, &self.unfactored) {
+            (Some(factors), None) if terms.are_layers => Ok(factors.add_layers(sum, minibatches, parameters)?),
+            (_, Some(reason)) if terms.are_layers => Err(CaptureError::from(reason.clone()).into()),
             _ => self.add_blocks(sum, task, minibatches, &terms.ranges, parameters),
         }
     }
@@ -98,12 +118,11 @@ impl<M: Classifier> Captured<'_, M> {
         terms: &[Range<usize>],
         parameters: Range<usize>,
     ) -> Result<Gram> {
-        let mut builder = GramBuilder::onto(sum).on(self.device);
+        let mut builder = GramBuilder::onto(sum)?.on(self.device);
         self.for_each_gram_block(task, minibatches, parameters, |parameters, block| {
-            builder.add_to_term(terms, parameters, block);
-            Ok(())
+            Ok(builder.add_to_term(terms, parameters, block)?)
         })?;
-        Ok(builder.finish())
+        Ok(builder.finish()?)
     }
 
     /// Hands G of the task's vectors at the parameters `wanted` to `visit` in the blocks that its Gram matrix is summed of.
@@ -114,7 +133,7 @@ impl<M: Classifier> Captured<'_, M> {
         wanted: Range<usize>,
         mut visit: impl FnMut(Range<usize>, Mat<f32>) -> Result<()>,
     ) -> Result<()> {
-        let is_block = task.is_factored() && task.row.vectors == Vectors::Gradients;
+        let is_block = self.is_factored(task) && task.row.vectors == Vectors::Gradients;
         self.for_each_block(task, minibatches, wanted.clone(), |parameters, block| {
             if is_block {
                 return visit(parameters, block);
@@ -134,8 +153,12 @@ impl<M: Classifier> Captured<'_, M> {
         self.part = Some(part);
         let drawn = self.draw(task)?;
         let (minibatches, terms) = (drawn.minibatches()?, GramTerms::of(task)?);
+        terms.check(&ParameterLayout::of(self.model))?;
         for (numbers, _) in self.runs(task)?.into_iter().filter(|(_, at_hand)| !at_hand) {
             self.capture_factors(task, terms.parameters(&numbers))?;
+            if let Some(reason) = &self.unfactored {
+                return Err(CaptureError::from(reason.clone()).into());
+            }
             self.keep_terms(task, minibatches, &terms, numbers, store)?;
         }
         Ok(())
@@ -158,11 +181,11 @@ impl<M: Classifier> Captured<'_, M> {
         };
         match &self.factors {
             Some(factors) if terms.are_layers => numbers.clone().try_for_each(|number| {
-                let zeros = Gram::zeros(minibatches.iterations());
-                keep(&factors.add_layers(zeros, minibatches, terms.ranges[number].clone()))
+                let zeros = Gram::zeros(minibatches.iterations(), Precision::Single)?;
+                keep(&factors.add_layers(zeros, minibatches, terms.ranges[number].clone())?)
             })?,
             _ => {
-                let mut builder = GramBuilder::new(minibatches.iterations()).on(self.device);
+                let mut builder = GramBuilder::new(minibatches.iterations(), Precision::Single)?.on(self.device);
                 let ends: Vec<usize> = terms.ranges.iter().map(|range| range.end).collect();
                 self.for_each_gram_block(task, minibatches, terms.parameters(&numbers), |parameters, block| {
                     builder.add(block);

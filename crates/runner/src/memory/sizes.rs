@@ -3,7 +3,7 @@
 use super::{BASE, F32, LEAST_COLUMNS, LEAST_ROWS};
 use crate::Result;
 use crate::cost::multiply_adds;
-use crate::data::{DataSet, LabelCorruption};
+use crate::data::{Cifar100Labels, DataSet, LabelCorruption};
 use crate::experiment::{Analysis, Axis, Matrix, Row, Vectors};
 use crate::model::ModelSpec;
 use crate::store::Store;
@@ -64,20 +64,21 @@ pub struct Sizes {
 
 impl Sizes {
     /// The training examples of a data set, the shape of one's input, and the classes.
-    pub(crate) fn of_data_set(data_set: DataSet) -> (u64, &'static [usize], usize) {
+    pub(crate) fn of_data_set(data_set: DataSet, labels: Cifar100Labels) -> (u64, &'static [usize], usize) {
         match data_set {
             DataSet::Mnist => (60_000, &[1, 28, 28], 10),
             DataSet::Cifar10 => (50_000, &[3, 32, 32], 10),
-            DataSet::Cifar100 => (50_000, &[3, 32, 32], 100),
+            DataSet::Cifar100 => (50_000, &[3, 32, 32], labels.classes()),
             DataSet::Avila => (10_430, &[10], 12),
         }
     }
 
     /// The sizes of `row`.
     pub fn of(row: &Row) -> Self {
-        let (examples, shape, classes) = Self::of_data_set(row.data_set);
+        let (examples, shape, classes) = Self::of_data_set(row.data_set, row.cifar_100_labels);
+        let measured = row.measured();
         let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
-        let layers = if along_run { Vec::new() } else { row.model.layers(shape, classes) };
+        let layers = if along_run { &[] } else { &measured.layers[..] };
         let activations = match row.model {
             ModelSpec::ResNet18 { width } => RESNET18_ACTIVATIONS * width as u64 / 64,
             ModelSpec::LeNet { .. } => LENET_ACTIVATIONS,
@@ -86,7 +87,7 @@ impl Sizes {
         Self {
             examples,
             features: shape.iter().product::<usize>() as u64,
-            parameters: row.model.parameters(shape, classes) as u64,
+            parameters: measured.parameters as u64,
             factors: layers.iter().map(|layer| layer.factors as u64).sum(),
             activations,
             multiply_adds: multiply_adds(row.model, shape, classes),

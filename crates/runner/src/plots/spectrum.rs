@@ -16,12 +16,13 @@ const DECADES: i32 = 12;
 pub(super) fn panels(result: &RowResult, finding: &SpectrumFinding, eigenvalues: &[f64]) -> Vec<Panel> {
     let Analysis::Spectrum { matrix, values, top } = result.row.analysis else { return Vec::new() };
     let Ok(spectrum) = Spectrum::new(eigenvalues.to_vec()) else { return Vec::new() };
+    let rounding = finding.spectrum.rounding.unwrap_or_default();
     let matrix = match matrix {
         Matrix::Covariance => "covariance",
         Matrix::SecondMoment => "second moment",
     };
-    let law = Some(&finding.power_law);
-    let tested_edge = finding.power_law.fit.lambda_min();
+    let law = finding.power_law.as_ref();
+    let tested_edge = law.map_or(f64::INFINITY, |law| law.fit.lambda_min());
     let gaps = |title: &str, x_label, values: &[f64], law| Curve {
         title: format!("Eigengaps of the {matrix}, {title}"),
         x_label,
@@ -30,6 +31,7 @@ pub(super) fn panels(result: &RowResult, finding: &SpectrumFinding, eigenvalues:
         values: ranked(values),
         law,
         tested_edge,
+        rounding,
     };
     let curves = match values {
         SpectrumValues::Eigenvalues => vec![Curve {
@@ -40,6 +42,7 @@ pub(super) fn panels(result: &RowResult, finding: &SpectrumFinding, eigenvalues:
             values: ranked(spectrum.eigenvalues()),
             law,
             tested_edge,
+            rounding,
         }],
         SpectrumValues::Eigengaps => vec![
             gaps("by rank", "rank k of the eigenvalue", &spectrum.eigengaps(), None),
@@ -67,12 +70,14 @@ struct Curve<'a> {
     law: Option<&'a PowerLawReport>,
     /// The smallest value that the law is fitted to.
     tested_edge: f64,
+    /// What is not above it is rounding, and is not drawn.
+    rounding: f64,
 }
 
 impl Curve<'_> {
     fn panel(&self) -> Panel {
         let largest = self.values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-        let floor = (largest * 10_f64.powi(-DECADES)).min(0.1 * self.tested_edge);
+        let floor = (largest * 10_f64.powi(-DECADES)).min(0.1 * self.tested_edge).max(self.rounding);
         let drawn: Vec<_> = self.values.iter().copied().filter(|(_, value)| *value > floor).collect();
         let Some(smallest) = drawn.iter().map(|(_, value)| *value).reduce(f64::min) else {
             return Panel { description: format!("{}: none is positive.", self.title), marks: Vec::new() };

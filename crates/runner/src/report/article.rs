@@ -8,7 +8,7 @@ use super::{Agreement, Report, RowFound, Section};
 use crate::error::Result;
 use crate::markup::escaped;
 use crate::plots;
-use crate::result::{Finding, RowResult, Way};
+use crate::result::{Finding, Products, RowResult, Way};
 use crate::table::{TableRow, rounded};
 
 /// The part of a row that has a result; its plots are those of the first seed.
@@ -54,17 +54,30 @@ fn facts(row: &TableRow, found: &RowFound, first: &RowResult) -> Vec<(&'static s
         Way::Factored => "from one pass over the examples",
         Way::Direct => "a backward pass each",
     };
+    let why = capture.why_direct.as_ref().map_or_else(String::new, |reason| format!(": {}", escaped(reason)));
     let seeds: Vec<_> = row.seeds.iter().map(u64::to_string).collect();
     let mut facts = vec![
         ("Agreement", verdict),
         (
             "Gradients",
-            format!("n = {}, T = {}, B = {}, {way}", capture.parameters, capture.iterations, capture.batch_size),
+            format!("n = {}, T = {}, B = {}, {way}{why}", capture.parameters, capture.iterations, capture.batch_size),
         ),
     ];
     if let Finding::Spectrum(finding) = &first.finding {
-        let test = finding.power_law.monte_carlo;
-        facts.push(("Monte Carlo", format!("p = {:.3} of {} replicas", test.p_value, test.replicas)));
+        if let Some(law) = &finding.power_law {
+            let test = law.monte_carlo;
+            facts.push(("Monte Carlo", format!("p = {:.3} of {} replicas", test.p_value, test.replicas)));
+        }
+        if let Some(reason) = &finding.no_fit {
+            facts.push(("No fit", escaped(reason)));
+        }
+        if let Some(rank) = finding.spectrum.rank {
+            let products = match capture.products {
+                Some(Products::F64) => ", of products in f64",
+                _ => "",
+            };
+            facts.push(("Rank", format!("{rank} of {} eigenvalues are above rounding{products}", capture.iterations)));
+        }
     }
     if row.test_accuracy.is_some() {
         facts.push(("Test accuracy", format!("{}%", rounded(row.test_accuracy, 2))));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gradspectra_models::Training;
 
 use crate::experiment::Row;
-use crate::result::RowResult;
+use crate::result::{Finding, RowResult, SpectrumFinding};
 
 /// Notes what sets the results apart from the experiment as it is written: shorter runs, another spec, other data files.
 pub(super) fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec<String>) {
@@ -30,6 +30,12 @@ pub(super) fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec
         }
         if result.backend != results[0].backend {
             note(format!("{}: seeds ran on different backends", row.id));
+        }
+        if let Finding::Spectrum(SpectrumFinding { no_fit: Some(reason), .. }) = &result.finding {
+            note(format!("{}, seed {}: no fit: {reason}", row.id, result.seed));
+        }
+        if let Some(reason) = &result.capture.why_direct {
+            note(format!("{}: every minibatch took a backward pass: {reason}", row.id));
         }
         for file in result.data_files.iter().filter(|file| !file.listed) {
             note(format!("{} (SHA-256 {}) is not a listed file", file.name, file.sha256));

@@ -69,7 +69,7 @@ pub enum Figures {
 impl TableRow {
     pub(super) fn of(row: &Row, results: &[RowResult]) -> Self {
         let d_ks = |result: &RowResult| match &result.finding {
-            Finding::Spectrum(finding) => Some(finding.power_law.test.d_ks),
+            Finding::Spectrum(finding) => finding.power_law.as_ref().map(|law| law.test.d_ks),
             Finding::Entries(finding) => finding.summary.mean_ks.map(|ks| ks.two_sided),
         };
         let (tested, figures) = match row.analysis {
@@ -101,10 +101,11 @@ impl TableRow {
         matches!(self.figures, Figures::Spectrum { .. })
     }
 
-    /// `Yes`, `No`, or for how many of the seeds; empty where nothing is done, or for entries.
+    /// `Yes`, `No`, `none` without a fit, or for how many of the seeds; empty where nothing is done, or for entries.
     pub fn verdict(&self) -> String {
         match (&self.figures, self.seeds.len()) {
             (Figures::Entries { .. }, _) | (_, 0) => String::new(),
+            (Figures::Spectrum { s: None, .. }, _) => "none".to_owned(),
             (Figures::Spectrum { accepted: 0, .. }, _) => "No".to_owned(),
             (Figures::Spectrum { accepted, .. }, seeds) if *accepted == seeds => "Yes".to_owned(),
             (Figures::Spectrum { accepted, .. }, seeds) => format!("{accepted}/{seeds}"),
@@ -124,7 +125,7 @@ impl TableRow {
     pub fn agreement(&self) -> &'static str {
         match (self.verdict(), self.paper_verdict()) {
             (ours, paper) if ours.is_empty() || paper.is_empty() => "",
-            (ours, paper) if ours == paper => "same",
+            (ours, paper) if ours == paper || (ours == "none" && paper == "No") => "same",
             _ => "differs",
         }
     }
@@ -139,7 +140,7 @@ impl TableRow {
 impl Figures {
     fn of_spectra(results: &[RowResult]) -> Self {
         let findings = results.iter().filter_map(|result| match &result.finding {
-            Finding::Spectrum(finding) => Some(&finding.power_law),
+            Finding::Spectrum(finding) => finding.power_law.as_ref(),
             Finding::Entries(_) => None,
         });
         let laws: Vec<_> = findings.collect();

@@ -20,7 +20,7 @@ pub enum TrackFormat {
     Csv,
 }
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 18] = [
     "experiment",
     "row",
     "seed",
@@ -37,6 +37,8 @@ const HEADER: [&str; 16] = [
     "top-ten-share",
     "largest-eigenvalue",
     "trace",
+    "rank",
+    "rounding",
 ];
 
 impl TrackFormat {
@@ -61,7 +63,7 @@ fn text(track: &Track) -> String {
     wrapped(&title).into_iter().chain(points).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-fn cells(track: &Track, point: &TrackPoint) -> [String; 16] {
+fn cells(track: &Track, point: &TrackPoint) -> [String; 18] {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let law = point.power_law;
     [
@@ -81,6 +83,8 @@ fn cells(track: &Track, point: &TrackPoint) -> [String; 16] {
         number(point.spectrum.top_ten_share),
         point.spectrum.largest.to_string(),
         point.spectrum.trace.to_string(),
+        point.spectrum.rank.map_or_else(String::new, |rank| rank.to_string()),
+        number(point.spectrum.rounding),
     ]
 }
 
@@ -91,7 +95,7 @@ pub(super) fn points(csv: &str) -> Vec<TrackPoint> {
 
 /// The capture of a line, read from its end: names may hold commas.
 fn point(line: &str) -> Option<TrackPoint> {
-    const CELLS: usize = 13;
+    const CELLS: usize = 15;
     let cells: Vec<&str> = line.rsplit(',').take(CELLS).collect();
     let cell = |index: usize| cells.get(CELLS - 1 - index).copied();
     let number = |index: usize| cell(index)?.parse::<f64>().ok();
@@ -105,6 +109,8 @@ fn point(line: &str) -> Option<TrackPoint> {
         top_ten_share: number(10),
         largest: number(11)?,
         trace: number(12)?,
+        rank: cell(13)?.parse().ok(),
+        rounding: number(14),
     };
     Some(TrackPoint { step: cell(0)?.parse().ok()?, epoch: number(1)?, loss: number(2)?, power_law: law(), spectrum })
 }
@@ -120,10 +126,13 @@ impl fmt::Display for TrackPoint {
             Some(law) => {
                 write!(formatter, "  s {:.3}  d_ks {:.4}  law {:<3}", law.s, law.d_ks, verdict(law.accepted))?;
             }
-            None => write!(formatter, "  no fit")?,
+            None => {
+                let rank = self.spectrum.rank.map_or_else(String::new, |rank| format!(" to a spectrum of rank {rank}"));
+                write!(formatter, "  no fit{rank}")?;
+            }
         }
         match self.spectrum.effective_rank {
-            Some(rank) => write!(formatter, "  rank {rank:.1}"),
+            Some(rank) => write!(formatter, "  effective rank {rank:.1}"),
             None => Ok(()),
         }
     }
@@ -142,6 +151,8 @@ mod tests {
             top_ten_share: None,
             effective_rank: Some(18.172_309_108_741_07),
             participation_ratio: Some(1.5),
+            rank: Some(17),
+            rounding: Some(1.0 / 3e17),
         };
         let with_law = TrackPoint { step: 20, epoch: 20.0 / 21.0, loss: 1.7, power_law: Some(law), spectrum };
         let without = TrackPoint { step: 40, power_law: None, ..with_law.clone() };
