@@ -138,7 +138,12 @@ impl Shape {
         match self.parameters.min(self.iterations.saturating_sub(1)) {
             most @ 2.. => Ok(most),
             _ => Err(Error::Unfit {
-                reason: format!("{self}; spectra need at least 3 iterations and 2 parameters{}", self.hint()),
+                reason: format!(
+                    "T is {} and n is {}; spectra need at least 3 iterations and 2 parameters{}",
+                    self.iterations,
+                    self.parameters,
+                    self.hint()
+                ),
             }),
         }
     }
@@ -177,7 +182,7 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} iterations of {} parameters", self.iterations, self.parameters)
+        write!(formatter, "{} parameters × {} iterations", self.parameters, self.iterations)
     }
 }
 

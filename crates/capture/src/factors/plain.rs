@@ -26,17 +26,17 @@ pub(super) fn add(sum: &mut Gram, values: &Values, rows: &[u32], products: &Prod
                 }
                 Precision::Double => add_tiles(gram, &[exact(&inputs, constant), exact(&deltas, 0.0)]),
             }
-            OfMean::outer(inputs.as_ref(), deltas.as_ref(), *bias)
+            let of_weight = OfMean::outer(inputs.as_ref(), deltas.as_ref());
+            if *bias { of_weight.plus(OfMean::plain(delta, rows)) } else { of_weight }
         }
         Values::Explicit(gradients) => {
-            let exactly = double(gradients, rows);
             match precision {
                 Precision::Single => {
                     products.add_entrywise_product(gram, &[Scaled::of(gradients, rows).factor(0.0)])?;
                 }
-                Precision::Double => add_tiles(gram, &[exact(&exactly, 0.0)]),
+                Precision::Double => add_tiles(gram, &[exact(&double(gradients, rows), 0.0)]),
             }
-            OfMean::plain(exactly.as_ref())
+            OfMean::plain(gradients, rows)
         }
     };
     along.iter_mut().zip(of_mean.products).for_each(|(sum, product)| *sum += product);
@@ -89,19 +89,22 @@ struct OfMean {
 }
 
 impl OfMean {
-    /// Of gradients that are the columns of `gradients`.
-    fn plain(gradients: MatRef<f64>) -> Self {
-        let iterations = gradients.ncols();
-        let mean: Vec<f64> = gradients.row_iter().map(|row| row.iter().sum::<f64>() / iterations as f64).collect();
-        let product = |t: usize| gradients.col(t).iter().zip(&mean).map(|(value, mean)| value * mean).sum();
+    /// Of gradients that are some rows of `gradients`.
+    fn plain(gradients: &Rows, rows: &[u32]) -> Self {
+        let mut mean = vec![0.0; gradients.width];
+        for &row in rows {
+            mean.iter_mut().zip(gradients.row(row)).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        mean.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
+        let product = |&row: &u32| gradients.row(row).iter().zip(&mean).map(|(&value, mean)| f64::from(value) * mean).sum();
         Self {
-            products: (0..iterations).into_par_iter().map(product).collect(),
+            products: rows.par_iter().map(product).collect(),
             squared_norm: mean.iter().map(|value| value * value).sum(),
         }
     }
 
-    /// Of gradients a_t δ_tᵀ, and δ_t of a bias: ḡ is A Dᵀ/T, and g_tᵀ ḡ is a_tᵀ ḡ δ_t.
-    fn outer(inputs: MatRef<f64>, deltas: MatRef<f64>, bias: bool) -> Self {
+    /// Of gradients a_t δ_tᵀ: ḡ is A Dᵀ/T, and g_tᵀ ḡ is a_tᵀ ḡ δ_t.
+    fn outer(inputs: MatRef<f64>, deltas: MatRef<f64>) -> Self {
         let iterations = inputs.ncols();
         let mut mean = Mat::<f64>::zeros(deltas.nrows(), inputs.nrows());
         let share = 1.0 / iterations as f64;
@@ -110,15 +113,15 @@ impl OfMean {
         matmul(projected.as_mut(), Accum::Replace, mean.as_ref(), inputs, 1.0, Par::rayon(0));
         let squares = |t: usize| mean.col_as_slice(t).iter().map(|value| value * value).sum::<f64>();
         let own = |t: usize| deltas.col(t).iter().zip(projected.col(t).iter()).map(|(delta, mean)| delta * mean).sum();
-        let mut of_mean = Self {
+        Self {
             products: (0..iterations).into_par_iter().map(own).collect(),
             squared_norm: (0..inputs.nrows()).map(squares).sum(),
-        };
-        if bias {
-            let of_bias = Self::plain(deltas);
-            of_mean.products.iter_mut().zip(of_bias.products).for_each(|(sum, product)| *sum += product);
-            of_mean.squared_norm += of_bias.squared_norm;
         }
-        of_mean
+    }
+
+    fn plus(mut self, other: Self) -> Self {
+        self.products.iter_mut().zip(other.products).for_each(|(sum, product)| *sum += product);
+        self.squared_norm += other.squared_norm;
+        self
     }
 }
