@@ -4,7 +4,7 @@ use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
-use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace, cross_entropy_sum};
+use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace, cross_entropy_sum, detached};
 
 use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, ParameterSlot, Result};
 
@@ -87,7 +87,7 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
     mut visit: impl FnMut(usize, &[f32]) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     let layout = ParameterLayout::of(model);
-    let mut model = model.clone();
+    let mut model = detached(model);
     let mut run = match trajectory {
         Trajectory::Fixed => None,
         Trajectory::Run { optimiser, learning_rate, weight_decay } => {

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, runs_on_cpu};
+use gradspectra_models::{
+    Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, cross_entropy_sum, detached, runs_on_cpu,
+};
 
 use crate::gram::{GramBuilder, gram_terms};
 use crate::products::Products;
@@ -70,7 +72,7 @@ impl ExampleFactors {
         mut progress: impl FnMut(usize),
     ) -> Result<Option<Self>> {
         let layout = ParameterLayout::of(model);
-        let model = model.clone().no_grad();
+        let model = detached(model).no_grad();
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let is_wanted = |layer: &Layer| wanted.iter().any(|wanted| overlap(&layer.range, wanted));
