@@ -24,6 +24,7 @@ use crate::progress::{Reporter, Step};
 use crate::result::PositionReport;
 use crate::seeds::Purpose;
 use crate::store::{Store, read_json};
+use crate::task::named;
 
 /// All that decides the parameters, and nothing else; rows with equal ones share them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,7 +76,7 @@ impl PositionSpec {
 
     /// The SHA-256 of the specification.
     pub(crate) fn key(&self) -> String {
-        files::sha256(&serde_json::to_vec(self).expect("a specification is plain data"))
+        files::sha256(named(self).as_bytes())
     }
 }
 

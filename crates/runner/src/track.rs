@@ -122,8 +122,9 @@ pub fn followed(mut experiment: Experiment, named: bool) -> Result<Experiment> {
 ///
 /// # Errors
 ///
-/// The first row that cannot be followed to its end.
+/// A row that cannot be [followed], or the first that cannot be followed to its end.
 pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<Vec<Track>> {
+    let experiment = &followed(experiment.clone(), true)?;
     let device = options.backend.device(options.device)?.autodiff();
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut tracks = Vec::new();
