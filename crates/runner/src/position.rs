@@ -160,7 +160,7 @@ impl Positions<'_> {
         let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
         report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner())?);
         self.keep(&key, &model, &report)?;
-        Ok((model, stored(self.store, &key).unwrap_or(report), seconds))
+        Ok((model, report, seconds))
     }
 
     /// Goes on with a training and gives the trained model, its report and the seconds that took; `watch` sees it after
@@ -265,8 +265,6 @@ impl Positions<'_> {
 }
 
 /// The report of the trained position `key`, if it is there and whole.
-///
-/// It is read back after a training too: JSON's reader may change a last digit, and runs that find it take the same.
 pub(crate) fn stored(store: &Store, key: &str) -> Option<PositionReport> {
     let stored = stored_as(&store.position(key).with_extension("json"))?;
     (stored.key == key).then_some(stored.report)
