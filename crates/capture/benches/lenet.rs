@@ -31,7 +31,7 @@ fn examples() -> LabelledInputs<'static> {
 }
 
 fn model(device: &Device) -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 1)
+    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 1).expect("its layers are known")
 }
 
 fn indices(batch: usize, iterations: usize) -> Vec<u32> {

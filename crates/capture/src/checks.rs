@@ -2,7 +2,7 @@
 
 use burn::module::ModuleVisitor;
 use burn::tensor::{Device, Int, Tensor};
-use gradspectra_models::{Classifier, LabelledInputs, Trace, cross_entropy_sum, runs_on_cpu};
+use gradspectra_models::{Classifier, LabelledInputs, Trace, cross_entropy_sum, detached, runs_on_cpu};
 
 use crate::{CaptureError, ParameterLayout, Result};
 
@@ -27,7 +27,7 @@ pub(crate) fn check<M: Classifier>(
         return Err(CaptureError::NoSuchExample { index, examples: examples.len() });
     }
     let first = &indices[..indices.len().min(EXAMPLES)];
-    let model = model.clone().no_grad();
+    let model = detached(model).no_grad();
     let loss = || Ok::<_, CaptureError>(loss_sum(&model, examples, first, device, &mut Trace::off())?.into_scalar());
     let (first, second): (f32, f32) = (loss()?, loss()?);
     let tolerance = if runs_on_cpu(device) { 0.0 } else { 1e-5 * first.abs() };

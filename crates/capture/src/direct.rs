@@ -4,7 +4,7 @@ use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
-use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace};
+use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace, detached};
 
 use crate::checks::{check, loss_sum};
 use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, ParameterSlot, Result};
@@ -91,7 +91,7 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
 ) -> std::result::Result<(), E> {
     let layout = ParameterLayout::of(model);
     check(model, &layout, examples, minibatches.indices(), device)?;
-    let mut model = model.clone();
+    let mut model = detached(model);
     let mut run = match trajectory {
         Trajectory::Fixed => None,
         Trajectory::Run { optimiser, learning_rate, weight_decay } => {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, runs_on_cpu};
+use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, detached, runs_on_cpu};
 
 use crate::checks::{check, loss_sum};
 use crate::direct::read;
@@ -75,7 +75,8 @@ impl ExampleFactors {
     ) -> Result<Self> {
         let layout = ParameterLayout::of(model);
         check(model, &layout, examples, indices, device)?;
-        let still = model.clone().no_grad();
+        let copy = detached(model);
+        let still = copy.clone().no_grad();
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let is_wanted = |layer: &Layer| wanted.iter().any(|wanted| overlap(&layer.range, wanted));
@@ -92,7 +93,7 @@ impl ExampleFactors {
             }
             if first {
                 let wanted = layers.iter().filter(|layer| is_wanted(layer));
-                hold_to_a_pass(wanted, model, &layout, examples, chunk, device)?;
+                hold_to_a_pass(wanted, &copy, &layout, examples, chunk, device)?;
             }
             done += chunk.len();
             progress(done);

@@ -148,7 +148,7 @@ fn both_ways_agree_on_every_model_without_batch_statistics() {
 
 fn assert_both_ways_agree<M: Classifier>(model: M, mnist: &Examples, batch: usize) {
     let device = Device::flex().autodiff();
-    let model = Initialisation::Uniform.apply(model, 5);
+    let model = Initialisation::Uniform.apply(model, 5).unwrap();
     let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
     let indices = Minibatches::seeded(mnist.len(), batch, 6, Sampling::ShuffledEpochs, 3).unwrap().materialise();
     let minibatches = MinibatchIndices::new(&indices, batch, mnist.len()).unwrap();
@@ -198,7 +198,7 @@ fn a_mean_a_thousand_times_the_noise_does_not_drown_the_spectrum() {
 fn large_minibatches_are_as_exact_as_small_ones() {
     let device = Device::flex().autodiff();
     let mnist = mnist();
-    let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 5);
+    let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 5).unwrap();
     let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
     let indices = Minibatches::seeded(mnist.len(), 10_000, 200, Sampling::ShuffledEpochs, 3).unwrap().materialise();
     let minibatches = MinibatchIndices::new(&indices, 10_000, mnist.len()).unwrap();

@@ -17,7 +17,7 @@ fn mnist() -> Examples {
 }
 
 fn lenet() -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(&Device::flex().autodiff()), 5)
+    Initialisation::Uniform.apply(LeNetConfig::mnist().init(&Device::flex().autodiff()), 5).unwrap()
 }
 
 /// The factors of the layers that have some of the parameters `wanted`.

@@ -24,7 +24,7 @@ fn noise(examples: usize) -> (Vec<f32>, Vec<u32>) {
 }
 
 fn lenet(device: &Device) -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 7)
+    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 7).expect("its layers are known")
 }
 
 #[divan::bench(sample_count = 10)]

@@ -21,15 +21,59 @@ pub struct LabelledInputs<'a> {
     features: usize,
 }
 
+/// Why examples do not fit each other or a model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExamplesError {
+    /// The numbers of inputs and labels do not fit each other.
+    #[error(
+        "{inputs} numbers of inputs do not fit {labels} labels; with {features} features give {features} numbers for each label"
+    )]
+    Lengths {
+        /// The numbers in the inputs.
+        inputs: usize,
+        /// The labels.
+        labels: usize,
+        /// The entries of one input.
+        features: usize,
+    },
+    /// There is no example to take a mean over.
+    #[error("there is no example; give at least 1")]
+    Empty,
+    /// A label is none of the model's classes.
+    #[error(
+        "example {example} has label {label}, and the model has {classes} classes; give labels below {classes}, or a model with more classes"
+    )]
+    Label {
+        /// The example, counted from 0.
+        example: usize,
+        /// Its label.
+        label: u32,
+        /// The number of the model's classes.
+        classes: usize,
+    },
+}
+
 impl<'a> LabelledInputs<'a> {
     /// Examples from inputs `[examples, features]`, row by row, and one label each.
     ///
     /// # Panics
     ///
-    /// If the lengths do not fit each other.
+    /// If the lengths do not fit each other; [`try_new`](Self::try_new) refuses them.
     pub fn new(inputs: &'a [f32], labels: &'a [u32], features: usize) -> Self {
-        assert_eq!(inputs.len(), labels.len() * features, "inputs are [{}, {features}]", labels.len());
-        Self { inputs, labels, features }
+        Self::try_new(inputs, labels, features).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`new`](Self::new), for inputs and labels from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`ExamplesError::Lengths`].
+    pub fn try_new(inputs: &'a [f32], labels: &'a [u32], features: usize) -> Result<Self, ExamplesError> {
+        match labels.len().checked_mul(features) {
+            Some(numbers) if numbers == inputs.len() => Ok(Self { inputs, labels, features }),
+            _ => Err(ExamplesError::Lengths { inputs: inputs.len(), labels: labels.len(), features }),
+        }
     }
 
     /// The number of examples.
@@ -68,15 +112,32 @@ impl<'a> LabelledInputs<'a> {
     }
 }
 
+/// Refuses a label that is none of a model's `classes`, the number of its logits.
+///
+/// # Errors
+///
+/// [`ExamplesError::Label`] of the first such example.
+pub fn check_labels(labels: &[u32], classes: usize) -> Result<(), ExamplesError> {
+    match labels.iter().position(|&label| label as usize >= classes) {
+        Some(example) => Err(ExamplesError::Label { example, label: labels[example], classes }),
+        None => Ok(()),
+    }
+}
+
 /// The cross-entropy summed over the examples, a tensor of one element.
 ///
-/// `logits` is `[examples, classes]`, `labels` `[examples]`. Divide by the number of examples for the mean.
+/// `logits` is `[examples, classes]`, `labels` `[examples]`, each below the number of classes, as [`check_labels`] sees
+/// to. Divide by the number of examples for the mean.
 pub fn cross_entropy_sum(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     log_softmax(logits, 1).gather(1, labels.unsqueeze_dim(1)).sum().neg()
 }
 
 /// The share of examples whose largest logit is their label's.
-pub fn accuracy<M: Classifier>(model: &M, examples: LabelledInputs, device: &Device) -> f64 {
+///
+/// # Errors
+///
+/// There is no example, or a label is none of the model's classes.
+pub fn accuracy<M: Classifier>(model: &M, examples: LabelledInputs, device: &Device) -> Result<f64, ExamplesError> {
     let correct = |logits: Tensor<2>, labels| {
         let predicted = logits.argmax(1).flatten::<1>(0, 1);
         predicted.equal(labels).int().sum().into_scalar::<i64>() as f64
@@ -85,8 +146,12 @@ pub fn accuracy<M: Classifier>(model: &M, examples: LabelledInputs, device: &Dev
 }
 
 /// The mean cross-entropy over examples.
-pub fn mean_loss<M: Classifier>(model: &M, examples: LabelledInputs, device: &Device) -> f64 {
-    let loss = |logits, labels| f64::from(cross_entropy_sum(logits, labels).into_scalar::<f32>());
+///
+/// # Errors
+///
+/// As [`accuracy`].
+pub fn mean_loss<M: Classifier>(model: &M, examples: LabelledInputs, device: &Device) -> Result<f64, ExamplesError> {
+    let loss = |logits, labels| cross_entropy_sum(logits, labels).into_scalar::<f64>();
     mean_over(model, examples, device, loss)
 }
 
@@ -96,12 +161,17 @@ fn mean_over<M: Classifier>(
     examples: LabelledInputs,
     device: &Device,
     sum: impl Fn(Tensor<2>, Tensor<1, Int>) -> f64,
-) -> f64 {
+) -> Result<f64, ExamplesError> {
     const CHUNK: usize = 1000;
+    if examples.is_empty() {
+        return Err(ExamplesError::Empty);
+    }
     let indices: Vec<u32> = (0..examples.len() as u32).collect();
     let sums = indices.chunks(CHUNK).map(|chunk| {
         let (inputs, labels) = examples.gather(chunk, device);
-        sum(model.logits(inputs, &mut Trace::off()), labels)
+        let logits = model.logits(inputs, &mut Trace::off());
+        check_labels(examples.labels(), logits.dims()[1])?;
+        Ok(sum(logits, labels))
     });
-    sums.sum::<f64>() / examples.len() as f64
+    Ok(sums.sum::<Result<f64, _>>()? / examples.len() as f64)
 }

@@ -4,9 +4,12 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// How the weights and biases of linear and convolutional layers are drawn.
+/// How the weights and biases of linear layers and convolutions are drawn, those inside attention and recurrent layers
+/// too.
 ///
-/// Normalisation layers keep their ones and zeros, and layers of other types whatever their own `init` gave them.
+/// Convolutions have one to three dimensions and may be transposed or deformable; the fans are those that PyTorch
+/// counts. An embedding is standard normal with each scheme, as PyTorch's. A parameter of any other layer keeps what its
+/// own `init` gave it if all its entries are equal, as normalisation layers keep their ones and zeros.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Initialisation {
@@ -21,51 +24,110 @@ pub enum Initialisation {
     KaimingConvolutions,
 }
 
+/// A parameter begins at values that differ and that no rule draws from a seed: Burn draws them from a generator of the
+/// whole process, so that no two runs would have the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "parameter {path} of {layer} begins at values that are not all equal, and no rule draws them from the seed; begin it \
+     at zeros or ones, and set it after the initialisation"
+)]
+pub struct UndrawnParameter {
+    /// The parameter's path in the model, e.g. `encoder.positions`.
+    pub path: String,
+    /// The type of the layer that holds it.
+    pub layer: String,
+}
+
 impl Initialisation {
     /// Draws the parameters of `model` anew, in the order of its fields, from ChaCha8 seeded with `seed`.
-    pub fn apply<M: Module>(self, model: M, seed: u64) -> M {
-        model.map(&mut Initialiser {
+    ///
+    /// # Errors
+    ///
+    /// The first parameter that no rule draws and whose entries are not all equal. One of a single entry is taken for a
+    /// random one unless it is a multiple of 1/256.
+    pub fn apply<M: Module>(self, model: M, seed: u64) -> Result<M, UndrawnParameter> {
+        let generator = ChaCha8Rng::seed_from_u64(seed);
+        let mut initialiser = Initialiser {
             scheme: self,
-            generator: ChaCha8Rng::seed_from_u64(seed),
-            layers: Vec::new(),
-            fan_in: 0,
-        })
+            generator,
+            path: Vec::new(),
+            layer: String::new(),
+            fan_in: None,
+            undrawn: None,
+        };
+        let model = model.map(&mut initialiser);
+        initialiser.undrawn.map_or(Ok(model), Err)
     }
+}
+
+/// Burn's names for layers that convolve.
+const CONVOLUTIONS: [&str; 7] =
+    ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "DeformConv2d"];
+
+/// What the values of a parameter are drawn by.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// The inputs of an output, and the outputs of an input.
+    Weight {
+        fan_in: usize,
+        fan_out: usize,
+        is_convolution: bool,
+    },
+    /// The inputs of an output of the layer's weight.
+    Bias {
+        fan_in: usize,
+    },
+    Embedding,
 }
 
 struct Initialiser {
     scheme: Initialisation,
     generator: ChaCha8Rng,
-    layers: Vec<String>,
-    fan_in: usize,
+    /// The names of the fields on the way to the parameter.
+    path: Vec<String>,
+    /// The type that holds the parameter.
+    layer: String,
+    /// The path of the layer whose weight was drawn last, and its fan.
+    fan_in: Option<(Vec<String>, usize)>,
+    /// The first parameter that no rule draws.
+    undrawn: Option<UndrawnParameter>,
 }
 
 impl Initialiser {
-    fn draw(&mut self, shape: &[usize]) -> Vec<f32> {
-        let count = shape.iter().product();
-        let fan_out = match *shape {
-            [_, outputs] => {
-                self.fan_in = shape[0];
-                outputs
+    /// The rule for a parameter of `shape` at the current path; layers are known by Burn's names for them.
+    fn rule(&mut self, shape: &[usize]) -> Option<Rule> {
+        let (name, layer) = self.path.split_last()?;
+        let is_linear = self.layer == "Linear" && shape.len() == 2;
+        let is_convolution = CONVOLUTIONS.contains(&self.layer.as_str()) && shape.len() >= 3;
+        match name.as_str() {
+            "weight" if is_linear || is_convolution => {
+                let (fan_in, fan_out) = match *shape {
+                    [inputs, outputs] => (inputs, outputs),
+                    _ => (shape[1..].iter().product(), shape[0] * shape[2..].iter().product::<usize>()),
+                };
+                self.fan_in = Some((layer.to_vec(), fan_in));
+                Some(Rule::Weight { fan_in, fan_out, is_convolution })
             }
-            [outputs, inputs, height, width] => {
-                self.fan_in = inputs * height * width;
-                outputs * height * width
-            }
-            _ => return self.draw_bias(count),
-        };
-        let (fan_in, fan_out) = (self.fan_in as f64, fan_out as f64);
-        match self.scheme {
-            Initialisation::KaimingConvolutions if shape.len() == 4 => self.normal(count, (2.0 / fan_in).sqrt()),
-            Initialisation::Uniform => self.uniform(count, 1.0 / fan_in.sqrt()),
-            _ => self.uniform(count, (6.0 / (fan_in + fan_out)).sqrt()),
+            "weight" if self.layer == "Embedding" => Some(Rule::Embedding),
+            "bias" => match &self.fan_in {
+                Some((of, fan_in)) if of == layer => Some(Rule::Bias { fan_in: *fan_in }),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
-    fn draw_bias(&mut self, count: usize) -> Vec<f32> {
-        match self.scheme {
-            Initialisation::Uniform => self.uniform(count, 1.0 / (self.fan_in as f64).sqrt()),
-            _ => vec![0.0; count],
+    fn draw(&mut self, rule: Rule, count: usize) -> Vec<f32> {
+        match (rule, self.scheme) {
+            (Rule::Embedding, _) => self.normal(count, 1.0),
+            (Rule::Weight { fan_in, is_convolution: true, .. }, Initialisation::KaimingConvolutions) => {
+                self.normal(count, (2.0 / fan_in as f64).sqrt())
+            }
+            (Rule::Weight { fan_in, .. } | Rule::Bias { fan_in }, Initialisation::Uniform) => {
+                self.uniform(count, 1.0 / (fan_in as f64).sqrt())
+            }
+            (Rule::Weight { fan_in, fan_out, .. }, _) => self.uniform(count, (6.0 / (fan_in + fan_out) as f64).sqrt()),
+            (Rule::Bias { .. }, _) => vec![0.0; count],
         }
     }
 
@@ -87,23 +149,36 @@ fn unit(generator: &mut impl Rng) -> f64 {
     generator.random()
 }
 
+/// Whether values are those that a layer begins at in every run: all equal, and a single one coarser than random numbers.
+fn are_constant(values: &TensorData) -> bool {
+    let entries: Vec<f64> = values.iter().collect();
+    match entries[..] {
+        [entry] => (256.0 * entry).fract() == 0.0,
+        _ => entries.windows(2).all(|pair| pair[0] == pair[1]),
+    }
+}
+
 impl ModuleMapper for Initialiser {
-    fn enter_module(&mut self, _name: &str, container_type: &str) {
-        self.layers.push(container_type.to_owned());
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push(name.to_owned());
+        container_type.trim_start_matches("Struct:").clone_into(&mut self.layer);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.layers.pop();
+        self.path.pop();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let layer = self.layers.last().map(String::as_str);
-        if !matches!(layer, Some("Struct:Linear" | "Struct:Conv2d")) {
+        let shape = param.shape();
+        let Some(rule) = self.rule(&shape) else {
+            if self.undrawn.is_none() && !are_constant(&param.val().into_data()) {
+                self.undrawn = Some(UndrawnParameter { path: self.path.join("."), layer: self.layer.clone() });
+            }
             return param;
-        }
+        };
         param.map(|tensor| {
             let shape = tensor.dims();
-            let values = self.draw(&shape);
+            let values = self.draw(rule, shape.iter().product());
             let active = tensor.is_require_grad();
             Tensor::from_data(TensorData::new(values, shape), &tensor.device()).set_require_grad(active)
         })

@@ -8,14 +8,16 @@
 //! use gradspectra_models::{Classifier, Initialisation, LeNetConfig, Trace};
 //!
 //! let device = Device::flex();
-//! let lenet = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7);
+//! let lenet = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7)?;
 //! let images = Tensor::zeros([3, 28 * 28], &device);
 //! assert_eq!(lenet.logits(images, &mut Trace::off()).dims(), [3, 10]);
+//! # Ok::<(), gradspectra_models::UndrawnParameter>(())
 //! ```
 
 mod checkpoint;
 mod classifier;
 mod convolution;
+mod detached;
 mod device;
 mod extension;
 mod fcn;
@@ -30,10 +32,11 @@ mod training;
 mod training_state;
 
 pub use checkpoint::{CheckpointError, checkpoint_bytes, load_checkpoint, save_checkpoint};
-pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
+pub use classifier::{Classifier, ExamplesError, LabelledInputs, accuracy, check_labels, cross_entropy_sum, mean_loss};
+pub use detached::detached;
 pub use device::{GpuMemory, runs_on_cpu};
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};
-pub use initialisation::Initialisation;
+pub use initialisation::{Initialisation, UndrawnParameter};
 pub use lenet::{LeNet, LeNetConfig};
 pub use pooling::pool_relu;
 pub use product::product;

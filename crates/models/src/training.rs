@@ -7,7 +7,7 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Classifier, LabelledInputs, Trace, TrainingState, cross_entropy_sum};
+use crate::{Classifier, ExamplesError, LabelledInputs, Trace, TrainingState, check_labels, cross_entropy_sum};
 
 /// The rule that turns gradients into updates (§A.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,17 +146,15 @@ pub enum TrainingError {
         /// The last finished epoch, counted from 1.
         epoch: usize,
     },
+    /// A label is none of the model's classes.
+    #[error(transparent)]
+    Examples(#[from] ExamplesError),
 }
 
 /// What a training takes its examples from.
 pub trait TrainingExamples {
-    /// The number of examples.
-    fn len(&self) -> usize;
-
-    /// Whether there is no example.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
+    /// The labels of all examples.
+    fn labels(&self) -> &[u32];
 
     /// The inputs `[indices, features]` and labels `[indices]` of a batch of an epoch counted from 0, on a device;
     /// batches are taken in order.
@@ -164,8 +162,8 @@ pub trait TrainingExamples {
 }
 
 impl TrainingExamples for LabelledInputs<'_> {
-    fn len(&self) -> usize {
-        LabelledInputs::len(self)
+    fn labels(&self) -> &[u32] {
+        LabelledInputs::labels(self)
     }
 
     fn batch(&mut self, _epoch: usize, indices: &[u32], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
@@ -181,7 +179,7 @@ impl TrainingExamples for LabelledInputs<'_> {
 ///
 /// # Errors
 ///
-/// [`TrainingError::Diverged`] and [`TrainingError::Interrupted`].
+/// A label that is none of the model's classes, [`TrainingError::Diverged`] and [`TrainingError::Interrupted`].
 pub fn train<M: Classifier>(
     mut state: TrainingState<M>,
     training: &Training,
@@ -190,14 +188,18 @@ pub fn train<M: Classifier>(
     mut order: impl FnMut(usize) -> Vec<u32>,
     mut progress: impl FnMut(&TrainingState<M>, TrainingEvent) -> ControlFlow<()>,
 ) -> Result<M, TrainingError> {
-    let count = examples.len();
+    let count = examples.labels().len();
     let mut steps = state.epochs().len() * count.div_ceil(training.batch);
     for epoch in state.epochs().len()..training.epochs {
         let learning_rate = training.learning_rate_of(epoch);
         let mut losses = Vec::new();
         for indices in order(epoch).chunks(training.batch) {
             let (inputs, labels) = examples.batch(epoch, indices, device);
-            let loss = cross_entropy_sum(state.model().logits(inputs, &mut Trace::off()), labels);
+            let logits = state.model().logits(inputs, &mut Trace::off());
+            if losses.is_empty() {
+                check_labels(examples.labels(), logits.dims()[1])?;
+            }
+            let loss = cross_entropy_sum(logits, labels);
             let mean = loss.clone() / indices.len() as f64;
             let gradients = GradientsParams::from_grads(mean.backward(), state.model());
             losses.push(loss.inner());
@@ -221,6 +223,5 @@ pub fn train<M: Classifier>(
 
 /// The sum of single numbers, read from their device at once.
 fn total(numbers: Vec<Tensor<1>>) -> f64 {
-    let values = Tensor::cat(numbers, 0).into_data().try_to_vec::<f32>().expect("losses are f32, as the parameters");
-    values.into_iter().map(f64::from).sum()
+    Tensor::cat(numbers, 0).into_data().iter::<f64>().sum()
 }

@@ -50,10 +50,9 @@ fn convolutions(device: &Device) -> Vec<(Conv2d, [usize; 4])> {
         (Conv2dConfig::new([4, 6], [3, 3]).with_groups(2), [4, 4, 8, 8]),
         (Conv2dConfig::new([5, 1], [1, 1]), [1, 5, 1, 1]),
     ];
-    let layers = configs
-        .into_iter()
-        .enumerate()
-        .map(|(seed, (config, input))| (Initialisation::Uniform.apply(config.init(device), seed as u64), input));
+    let layers = configs.into_iter().enumerate().map(|(seed, (config, input))| {
+        (Initialisation::Uniform.apply(config.init(device), seed as u64).unwrap(), input)
+    });
     layers.collect()
 }
 
@@ -134,7 +133,7 @@ fn threads_leave_training_as_it_is() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let device = Device::flex().autodiff();
-            let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7);
+            let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7).unwrap();
             let training = Training { epochs: 2, ..Training::mnist() };
             let examples = LabelledInputs::new(&inputs, &labels, 784);
             let order = |_| (0..labels.len() as u32).collect();

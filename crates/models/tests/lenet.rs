@@ -9,7 +9,7 @@ use gradspectra_models::{
 };
 
 fn lenet(seed: u64, device: &Device) -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), seed)
+    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), seed).unwrap()
 }
 
 fn logits(model: &LeNet, device: &Device) -> Vec<f32> {

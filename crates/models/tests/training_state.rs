@@ -49,7 +49,7 @@ fn trained<M: Classifier>(build: &impl Fn() -> M, features: usize, training: &Tr
 }
 
 fn assert_goes_on<M: Classifier>(build: impl Fn() -> M, features: usize, optimisers: &[Optimiser]) {
-    let build = || Initialisation::Uniform.apply(build(), 11);
+    let build = || Initialisation::Uniform.apply(build(), 11).unwrap();
     for &optimiser in optimisers {
         let training = Training { epochs: EPOCHS, batch: 8, optimiser, learning_rate: 0.01, ..Training::mnist() };
         let whole = trained(&build, features, &training, false);

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex().autodiff();
     let config = FcnConfig::new(2).with_classes(2).with_width(50).with_hidden_layers(2);
     let model = config.with_batch_norm(BatchNormPlacement::None).init(&device);
-    let model = Initialisation::Uniform.apply(model, 1);
+    let model = Initialisation::Uniform.apply(model, 1)?;
 
     let indices = Minibatches::seeded(spirals.len(), 1, 1000, Sampling::ShuffledEpochs, 1)?.materialise();
     let minibatches = MinibatchIndices::new(&indices, 1, spirals.len())?;

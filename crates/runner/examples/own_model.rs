@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(&device);
     let gain = Gain { gain: Param::from_tensor(Tensor::ones([30], &device)) };
     let model = ResidualMlp { first: linear(784, 30), hidden: linear(30, 30), gain, last: linear(30, 10) };
-    let model = Initialisation::Xavier.apply(model, 1);
+    let model = Initialisation::Xavier.apply(model, 1)?;
     let root = DataRoot::new(None)?;
     let mnist = load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ())?.examples;
     let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);

@@ -23,8 +23,8 @@ impl<'a> AugmentedImages<'a> {
 }
 
 impl TrainingExamples for AugmentedImages<'_> {
-    fn len(&self) -> usize {
-        self.labels.len()
+    fn labels(&self) -> &[u32] {
+        self.labels
     }
 
     fn batch(&mut self, epoch: usize, indices: &[u32], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {

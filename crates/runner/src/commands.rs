@@ -205,7 +205,7 @@ fn write(experiments: &[Experiment], tables: &[Table], store: &Store, options: &
             report.write(Page::Html)?;
             options.reporter.line(format!("report: {}", report.file(Page::Html).display()));
         }
-        Err(gradspectra::Error::Unfit { .. }) => {}
+        Err(gradspectra::Error::NoResult { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     options.reporter.line(format!("results: {}", store.root().display()));

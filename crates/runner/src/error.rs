@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use gradspectra_analysis::AnalysisError;
 use gradspectra_capture::CaptureError;
 use gradspectra_data::DataError;
-use gradspectra_models::{CheckpointError, TrainingError};
+use gradspectra_models::{CheckpointError, ExamplesError, TrainingError, UndrawnParameter};
 
 /// Why something was refused or failed, in one line with the mend.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,12 @@ pub enum Error {
     Unfit {
         /// The value, what is expected and the mend.
         reason: String,
+    },
+    /// A folder has no result.
+    #[error("{} has no result; run gradspectra reproduce first, or name a folder with --out", path.display())]
+    NoResult {
+        /// The folder.
+        path: PathBuf,
     },
     /// Another process runs in the output folder.
     #[error("{}: process {holder} is running there; wait for it, or name another folder with --out", path.display())]
@@ -159,6 +165,12 @@ pub enum Error {
     /// Data could not be found, read or prepared.
     #[error("{}", chain(.0))]
     Data(#[from] DataError),
+    /// Examples do not fit the network.
+    #[error(transparent)]
+    Examples(#[from] ExamplesError),
+    /// A parameter cannot be drawn from the seed.
+    #[error(transparent)]
+    Undrawn(#[from] UndrawnParameter),
     /// A checkpoint could not be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -10,7 +10,7 @@ use gradspectra_data::{
 };
 use gradspectra_models::{
     Augmentation, Classifier, EpochReport, Initialisation, LabelledInputs, Training, TrainingEvent, TrainingExamples,
-    TrainingState, accuracy, checkpoint_bytes, load_checkpoint, train,
+    TrainingState, accuracy, checkpoint_bytes, detached, load_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ use crate::progress::{Reporter, Step};
 use crate::result::PositionReport;
 use crate::seeds::Purpose;
 use crate::store::{Store, read_json};
+use crate::task::named;
 
 /// All that decides the parameters, and nothing else; rows with equal ones share them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,8 +65,8 @@ impl PositionSpec {
     }
 
     /// `model` with random parameters.
-    pub(crate) fn initialised<M: Classifier>(&self, model: M) -> M {
-        self.initialisation.apply(model, Purpose::Parameters.seed(self.seed))
+    pub(crate) fn initialised<M: Classifier>(&self, model: M) -> Result<M> {
+        Ok(self.initialisation.apply(model, Purpose::Parameters.seed(self.seed))?)
     }
 
     /// The readings of the data set.
@@ -75,7 +76,7 @@ impl PositionSpec {
 
     /// The SHA-256 of the specification.
     pub(crate) fn key(&self) -> String {
-        files::sha256(&serde_json::to_vec(self).expect("a specification is plain data"))
+        files::sha256(named(self).as_bytes())
     }
 }
 
@@ -134,7 +135,7 @@ impl Positions<'_> {
             let report = PositionReport { weights_sha256: spec.weights_sha256.clone(), ..PositionReport::default() };
             return Ok((load_checkpoint(model, weights)?, report, 0.0));
         }
-        let model = spec.initialised(model);
+        let model = spec.initialised(model)?;
         let Some(training) = &spec.training else {
             self.reporter.detail("random parameters");
             return Ok((model, PositionReport::default(), 0.0));
@@ -157,9 +158,9 @@ impl Positions<'_> {
         let (model, mut report, seconds) = self.train(state, training, spec.seed, examples, source, keep_state)?;
         let test = source.test_examples()?;
         let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
-        report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner()));
+        report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner())?);
         self.keep(&key, &model, &report)?;
-        Ok((model, stored(self.store, &key).unwrap_or(report), seconds))
+        Ok((model, report, seconds))
     }
 
     /// Goes on with a training and gives the trained model, its report and the seconds that took; `watch` sees it after
@@ -193,7 +194,7 @@ impl Positions<'_> {
         mut watch: impl FnMut(&TrainingState<M>, TrainingEvent, &Step) -> Result<()>,
     ) -> Result<(M, PositionReport, f64)> {
         let mut report = PositionReport { epochs: state.epochs().to_vec(), ..PositionReport::default() };
-        let (epochs, count) = (training.epochs, examples.len());
+        let (epochs, count) = (training.epochs, examples.labels().len());
         let step = self.reporter.step(format!("training, {epochs} epochs"), training.steps(count) as u64);
         if let Some(last) = report.epochs.last() {
             step.line(format!("  goes on after epoch {}", last.epoch));
@@ -237,7 +238,7 @@ impl Positions<'_> {
             let sound = begun.key == key
                 && files::sha256_of_file(&weights).ok()? == begun.weights_sha256
                 && files::sha256_of_file(&optimiser).ok()? == begun.optimiser_sha256;
-            let load = || TrainingState::load(model.clone(), training, &weights, &optimiser, begun.epochs);
+            let load = || TrainingState::load(detached(&model), training, &weights, &optimiser, begun.epochs);
             sound.then(load)?.ok()
         };
         let begun = read_json(&self.store.position(key).with_extension("begun.json")).and_then(load);
@@ -264,8 +265,6 @@ impl Positions<'_> {
 }
 
 /// The report of the trained position `key`, if it is there and whole.
-///
-/// It is read back after a training too: JSON's reader may change a last digit, and runs that find it take the same.
 pub(crate) fn stored(store: &Store, key: &str) -> Option<PositionReport> {
     let stored = stored_as(&store.position(key).with_extension("json"))?;
     (stored.key == key).then_some(stored.report)

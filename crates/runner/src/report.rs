@@ -70,9 +70,7 @@ impl<'a> Report<'a> {
     pub fn of(store: &'a Store) -> Result<Self> {
         let sections = found::sections(store)?;
         if sections.is_empty() {
-            let root = store.root().display();
-            let reason = format!("{root} has no result; run gradspectra reproduce first, or name a folder with --out");
-            return Err(Error::Unfit { reason });
+            return Err(Error::NoResult { path: store.root().to_owned() });
         }
         Ok(Self { store, sections })
     }

@@ -32,6 +32,11 @@ struct Identity<'a> {
     minibatches_sha256: &'a Option<String>,
 }
 
+/// A part of a specification in the names that experiment files have for it, whatever the code calls them.
+pub(crate) fn named(part: &impl Serialize) -> String {
+    serde_json::to_string(part).expect("a specification is plain data")
+}
+
 impl Task {
     fn new(experiment: &str, row: &Row, seed: u64, backend: Backend, unofficial_files: Vec<String>) -> Result<Self> {
         let position = PositionSpec::of(row, seed + row.seed_offset, backend, unofficial_files)?;
@@ -39,7 +44,7 @@ impl Task {
         let bare =
             Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
         let identity = Identity { row: &bare, position: &position, minibatches_sha256: &minibatches_sha256 };
-        let key = files::sha256(&serde_json::to_vec(&identity).expect("a specification is plain data"));
+        let key = files::sha256(named(&identity).as_bytes());
         Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position, minibatches_sha256 })
     }
 
@@ -61,18 +66,18 @@ impl Task {
 
     /// What decides the gradients of single examples: the position and what the network sees there.
     fn capture_key(&self) -> String {
-        format!("{} {:?} {:?}", self.position.key(), self.row.capture_labels, self.row.capture_inputs)
+        named(&(self.position.key(), self.row.capture_labels, self.row.capture_inputs))
     }
 
     /// What decides G of rows at one position.
     pub(crate) fn vectors_key(&self) -> String {
         let (row, minibatches) = (&self.row, &self.minibatches_sha256);
-        format!("{} {} {:?} {minibatches:?} {:?}", row.batch_size, row.iterations, row.sampling, row.vectors)
+        named(&(row.batch_size, row.iterations, row.sampling, minibatches, row.vectors))
     }
 
     /// The SHA-256 of all that decides the Gram matrix before clipping.
     pub(crate) fn gram_key(&self) -> String {
-        files::sha256(format!("{} {}", self.capture_key(), self.vectors_key()).as_bytes())
+        files::sha256(named(&(self.capture_key(), self.vectors_key())).as_bytes())
     }
 
     /// Whether its vectors come of factors of examples: a minibatch needs no pass of its own.
@@ -93,7 +98,7 @@ impl Task {
 
     /// What decides the Gram matrix of rows at one position.
     pub(crate) fn gradients_key(&self) -> String {
-        format!("{} {:?}", self.vectors_key(), self.row.gradient_clipping)
+        named(&(self.vectors_key(), self.row.gradient_clipping))
     }
 }
 
@@ -156,3 +161,7 @@ impl TaskKeys {
         self.0.get(&(experiment.to_owned(), row.to_owned(), seed)).map(String::as_str)
     }
 }
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

@@ -122,8 +122,9 @@ pub fn followed(mut experiment: Experiment, named: bool) -> Result<Experiment> {
 ///
 /// # Errors
 ///
-/// The first row that cannot be followed to its end.
+/// A row that cannot be [followed], or the first that cannot be followed to its end.
 pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<Vec<Track>> {
+    let experiment = &followed(experiment.clone(), true)?;
     let device = options.backend.device(options.device)?.autodiff();
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut tracks = Vec::new();
@@ -222,8 +223,10 @@ impl<'a> Follower<'a> {
             let point = match known.remove(&step) {
                 Some(point) => point,
                 None => {
-                    let loss =
-                        *loss.get_or_insert_with(|| mean_loss(&model.valid(), self.examples, &device.clone().inner()));
+                    let loss = match loss {
+                        Some(loss) => loss,
+                        None => *loss.insert(mean_loss(&model.valid(), self.examples, &device.clone().inner())?),
+                    };
                     let epoch = (step * task.position.training.as_ref().map_or(0, |training| training.epochs)) as f64
                         / self.last.max(1) as f64;
                     let (power_law, spectrum) = capture(&mut captured, task)?;
@@ -251,7 +254,7 @@ impl ModelTask for Follower<'_> {
             return Ok(self.tracks);
         }
         let seed = tasks[0].own_seed();
-        let model = position.initialised(model);
+        let model = position.initialised(model)?;
         let (group, examples) = (self.group, self.examples);
         self.at(&model, 0, |line| options.reporter.line(line))?;
         let (reporter, keep_every) = (options.reporter, options.keep_every);

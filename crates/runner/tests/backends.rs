@@ -66,7 +66,7 @@ fn examples(count: usize) -> LabelledInputs<'static> {
 }
 
 fn lenet(device: &Device) -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 5)
+    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 5).unwrap()
 }
 
 fn indices(examples: usize, batch: usize, iterations: usize) -> Vec<u32> {
@@ -148,7 +148,7 @@ fn gradients_agree_with_flex() {
         let histories = [&device, &flex].map(|device| factors(device, examples, minibatches).history(minibatches).unwrap());
         assert_same_gradients(&format!("{name}, factored, LeNet"), &histories[0], &histories[1]);
         assert_same_direct(&format!("{name}, direct, LeNet"), &device, minibatches, lenet);
-        let fcn = |device: &Device| Initialisation::Uniform.apply(FcnConfig::new(784).init(device), 5);
+        let fcn = |device: &Device| Initialisation::Uniform.apply(FcnConfig::new(784).init(device), 5).unwrap();
         assert_same_direct(&format!("{name}, direct, FCN with BatchNorm"), &device, minibatches, fcn);
     }
 }

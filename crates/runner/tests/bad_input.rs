@@ -91,7 +91,7 @@ fn cases() -> Vec<Case<'static>> {
     let weights = || swapped("iterations", "weights = 'w.safetensors'\niterations");
     let given = |bytes| vec![("x.toml", weights()), ("w.safetensors", bytes)];
     let drawn_through = |model: &str, bytes| {
-        let text = ROW.replace("iterations = 30", "minibatches = 'y.npy'").replace("'fcn'", model);
+        let text = ROW.replace("batch-size = 2\niterations = 30", "minibatches = 'y.npy'").replace("'fcn'", model);
         vec![("x.toml", text.into_bytes()), ("y.npy", bytes)]
     };
     let drawn = |bytes| drawn_through("'fcn', batch-norm = 'none'", bytes);

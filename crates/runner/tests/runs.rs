@@ -328,3 +328,52 @@ fn a_terminated_run_says_how_to_go_on_and_exits_143() {
     assert_eq!(output.status.code(), Some(143));
     assert!(String::from_utf8_lossy(&output.stderr).contains("finished rows and trainings are kept"));
 }
+
+#[test]
+fn sizes_beside_a_file_of_minibatches_are_its_own_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let indices: Vec<u8> = (0..40 * 3_i64).flat_map(i64::to_le_bytes).collect();
+    std::fs::write(folder.path().join("y.npy"), common::npy("<i8", "(40, 3)", &indices)).unwrap();
+    let write = |defaults: &str, row: &str| {
+        let text = format!(
+            "title = 'x'\n[defaults]\ndata-set = 'avila'\nmodel = {{ kind = 'fcn', width = 4, batch-norm = 'none' }}\n\
+             analysis = {{ kind = 'spectrum', matrix = 'covariance', top = 10 }}\n{defaults}\n[[row]]\nid = 'a'\n\
+             minibatches = 'y.npy'\n{row}\n"
+        );
+        std::fs::write(folder.path().join("x.toml"), text).unwrap();
+    };
+    for (defaults, row, expected) in [
+        ("", "batch-size = 4", "row a: batch-size is 4, and the minibatches of y.npy have 3; leave batch-size out"),
+        ("batch-size = 10", "", "batch-size is 10, and the minibatches of y.npy have 3"),
+        ("", "iterations = 41", "row a: iterations is 41, and the minibatches of y.npy have 40; leave iterations out"),
+        ("iterations = 5000", "batch-size = 3", "iterations is 5000, and the minibatches of y.npy have 40"),
+        ("batch-size = 3", "batch-size = 1", "batch-size is 1, and the minibatches of y.npy have 3"),
+        ("", "sampling = 'with-replacement'", "sampling and minibatches are both given"),
+        ("", "weights = 'w.pt'\ninitialisation = 'xavier'", "initialisation and weights are both given"),
+    ] {
+        write(defaults, row);
+        for command in ["run", "plan", "tasks", "track"] {
+            let every: &[&str] = if command == "track" { &["--every", "5"] } else { &[] };
+            let output = common::program(folder.path()).args([&[command, "x.toml"], every].concat()).output().unwrap();
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{command}: {error}");
+            assert!(error.contains("x.toml: ") && error.contains(expected) && error.lines().count() == 1, "{error}");
+        }
+        assert!(!folder.path().join("results").exists());
+    }
+    for (defaults, row) in [("", ""), ("iterations = 40", "batch-size = 3")] {
+        write(defaults, row);
+        common::succeed(folder.path(), &["run", "x.toml", "--fresh"]);
+        let result = std::fs::read(folder.path().join("results/x/a/seed-1.json")).unwrap();
+        let result: serde_json::Value = serde_json::from_slice(&result).unwrap();
+        assert_eq!((&result["capture"]["batch-size"], &result["capture"]["iterations"]), (&3.into(), &40.into()));
+    }
+}
+
+#[test]
+fn a_folder_without_results_is_told_apart_from_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = gradspectra::Store::open(folder.path()).unwrap();
+    let refused = gradspectra::Report::of(&store).unwrap_err();
+    assert!(matches!(&refused, gradspectra::Error::NoResult { path } if path == folder.path()), "{refused}");
+}

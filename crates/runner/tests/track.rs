@@ -3,7 +3,15 @@
 
 mod common;
 
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use gradspectra::capture::{ExampleFactors, MinibatchIndices, Trajectory, direct_block};
+use gradspectra::models::{
+    BatchNormPlacement, Classifier, FcnConfig, Initialisation, LabelledInputs, LeNetConfig, Optimiser, ResNet18Config,
+    Training, TrainingEvent, TrainingState, checkpoint_bytes, train,
+};
 
 const EXPERIMENT: &str = "
 title = 'small'
@@ -124,4 +132,147 @@ fn rows_that_cannot_be_followed_are_refused_where_they_are_named() {
         assert_eq!(output.status.code(), Some(2));
         assert!(error.contains(&format!("row {row} {reason}")), "{error}");
     }
+}
+
+/// The bytes of the weights and of the optimiser after a training with captures at the steps that `is_due` says.
+fn trained<M: Classifier>(model: M, features: usize, is_due: impl Fn(usize) -> bool) -> [Vec<u8>; 2] {
+    const EXAMPLES: usize = 24;
+    let device = Device::flex().autodiff();
+    let model = Initialisation::Uniform.apply(model, 11).unwrap();
+    let inputs: Vec<f32> =
+        (0..EXAMPLES * features).map(|index| ((index * index + 7) % 101) as f32 / 50.0 - 1.0).collect();
+    let labels: Vec<u32> = (0..EXAMPLES as u32).map(|index| index * 7 % 10).collect();
+    let examples = LabelledInputs::new(&inputs, &labels, features);
+    let training =
+        Training { epochs: 2, batch: 8, optimiser: Optimiser::Momentum, learning_rate: 0.01, ..Training::mnist() };
+    let indices: Vec<u32> = (0..12).collect();
+    let look = |model: &M| {
+        let minibatches = MinibatchIndices::new(&indices, 4, EXAMPLES).unwrap();
+        let run = Trajectory::Run { optimiser: Optimiser::Adam, learning_rate: 0.1, weight_decay: 0.0 };
+        for trajectory in [Trajectory::Fixed, run] {
+            direct_block(model, examples, minibatches, &device, trajectory, 0..5, |_| ()).unwrap();
+        }
+        ExampleFactors::capture(model, examples, &indices, &device, |_| ()).unwrap();
+    };
+    let path = Path::new("unwritten");
+    let mut optimiser = Vec::new();
+    let state = TrainingState::new(model, &training);
+    if is_due(0) {
+        look(state.model());
+    }
+    let order = |epoch: usize| (0..24).map(|index| (index * 7 + epoch as u32) % 24).collect();
+    let trained = train(state, &training, examples, &device, order, |state, event| {
+        match event {
+            TrainingEvent::Step(step) if is_due(step) => look(state.model()),
+            TrainingEvent::Epoch(_) => optimiser = state.optimiser_bytes(path).unwrap(),
+            TrainingEvent::Step(_) => {}
+        }
+        ControlFlow::Continue(())
+    });
+    [checkpoint_bytes(&trained.unwrap(), path).unwrap(), optimiser]
+}
+
+fn assert_unmoved<M: Classifier>(name: &str, features: usize, build: impl Fn() -> M) {
+    let undisturbed = trained(build(), features, |_| false);
+    assert!(undisturbed.iter().all(|bytes| !bytes.is_empty()));
+    for (steps, is_due) in [
+        ("every step", (|_| true) as fn(usize) -> bool),
+        ("every second step", |step| step.is_multiple_of(2)),
+        ("the steps after a break", |step| step > 3),
+    ] {
+        let [weights, optimiser] = trained(build(), features, is_due);
+        assert!(weights == undisturbed[0], "the weights of {name} with captures at {steps}");
+        assert!(optimiser == undisturbed[1], "the optimiser of {name} with captures at {steps}");
+    }
+}
+
+#[test]
+fn a_training_is_the_same_with_and_without_captures() {
+    let device = Device::flex().autodiff();
+    assert_unmoved("LeNet", 784, || LeNetConfig::mnist().init(&device));
+    for placement in [
+        BatchNormPlacement::None,
+        BatchNormPlacement::BeforeLinear,
+        BatchNormPlacement::AfterLinear,
+        BatchNormPlacement::AfterRelu,
+    ] {
+        let config = FcnConfig::new(12).with_width(9).with_hidden_layers(2).with_batch_norm(placement);
+        assert_unmoved(&format!("FCN, {placement:?}"), 12, || config.init(&device));
+        let linear = FcnConfig::lnn(12).with_width(9).with_batch_norm(placement);
+        assert_unmoved(&format!("LNN, {placement:?}"), 12, || linear.init(&device));
+    }
+    assert_unmoved("ResNet18", 3 * 32 * 32, || ResNet18Config::new().with_width(4).init(&device));
+}
+
+/// Two rows at one trained position, for every place that BatchNorm can have.
+fn batch_norm_experiment() -> String {
+    let head = EXPERIMENT.split("[[row]]").next().unwrap();
+    let networks = ["fcn", "lnn"].into_iter().flat_map(|kind| {
+        ["before-linear", "after-linear", "after-relu"].map(|placement| {
+            let model = format!("{{ kind = '{kind}', width = 8, hidden-layers = 2, batch-norm = '{placement}' }}");
+            format!(
+                "[[row]]\nid = '{kind}-{placement}'\nmodel = {model}\n[[row]]\nid = '{kind}-{placement}-second'\n\
+                 model = {model}\nanalysis = {{ matrix = 'second-moment' }}\n"
+            )
+        })
+    });
+    head.to_owned() + &networks.collect::<String>()
+}
+
+fn track_files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let is_track = |path: &Path| path.to_string_lossy().ends_with(".track.csv");
+    let files = common::contents(folder).into_iter().filter(|(path, _)| is_track(path));
+    files.map(|(path, bytes)| (path.strip_prefix(folder).unwrap().to_owned(), bytes)).collect()
+}
+
+#[test]
+fn a_track_does_not_depend_on_what_else_is_captured() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("small.toml"), batch_norm_experiment()).unwrap();
+    let track = |every: &str, out: &str, rows: &[&str]| {
+        let arguments = ["track", "small.toml", "--quiet", "--every", every, "--out", out];
+        common::succeed(folder.path(), &[&arguments[..], rows].concat());
+        track_files(&folder.path().join(out))
+    };
+    let often = track("7", "often", &[]);
+    assert_eq!(often.len(), 12);
+    for (path, bytes) in track("21", "seldom", &[]) {
+        let is_kept = |line: &&str| matches!(line.split(',').nth(3), Some("step" | "0" | "21" | "42"));
+        let (_, all) = often.iter().find(|(other, _)| *other == path).unwrap();
+        let expected: Vec<&str> = std::str::from_utf8(all).unwrap().lines().filter(is_kept).collect();
+        let found: Vec<&str> = std::str::from_utf8(&bytes).unwrap().lines().collect();
+        assert_eq!(found, expected, "{}", path.display());
+        assert_eq!(found.len(), 4);
+    }
+    for (path, bytes) in &often {
+        let row = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        assert_eq!(track("7", row, &["--rows", row]), [(path.clone(), bytes.clone())], "{row} alone");
+    }
+    for (number, (path, bytes)) in often.iter().enumerate() {
+        let kept = bytes.len() * (number + 1) / (often.len() + 2);
+        std::fs::write(folder.path().join("often").join(path), &bytes[..kept]).unwrap();
+    }
+    assert!(track("7", "often", &[]) == often, "after a break");
+    let seldom_before = track("7", "seldom", &[]);
+    assert!(seldom_before == often, "with some captures at hand");
+}
+
+#[test]
+fn the_library_refuses_rows_that_cannot_be_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = gradspectra::Experiment::parse("small", EXPERIMENT, Path::new("small.toml")).unwrap();
+    let store = gradspectra::Store::open(folder.path()).unwrap();
+    let options = gradspectra::RunOptions {
+        seeds: vec![1],
+        backend: gradspectra::Backend::Flex,
+        device: None,
+        data_dir: Some(common::root().join("datasets")),
+        fresh: false,
+        long: false,
+        keep_every: std::time::Duration::MAX,
+        memory: 1 << 30,
+        reporter: gradspectra::Reporter::new(gradspectra::Verbosity::Quiet),
+    };
+    let refused = gradspectra::track(&experiment, &store, &options, 20).unwrap_err().to_string();
+    assert!(refused.contains("row random does not train"), "{refused}");
 }

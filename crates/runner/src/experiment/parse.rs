@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{Experiment, Row};
 use crate::error::{Error, Result};
+use crate::minibatches::sized;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -31,12 +32,13 @@ impl Experiment {
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
-        let mut experiment = Self::parse(&name, &text, path)?;
+        let (mut experiment, written) = parsed(&name, &text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for row in &mut experiment.rows {
+        for (row, written) in experiment.rows.iter_mut().zip(written) {
             for file in [&mut row.weights, &mut row.minibatches].into_iter().flatten() {
                 *file = folder.join(&*file);
             }
+            written.check(row, path)?;
         }
         Ok(experiment)
     }
@@ -47,29 +49,79 @@ impl Experiment {
     ///
     /// As [`read`](Self::read).
     pub fn parse(name: &str, text: &str, source: &Path) -> Result<Self> {
-        let refuse = |reason: String| Error::Experiment { path: source.to_owned(), reason };
-        let file: ExperimentFile = toml::from_str(text).map_err(|error| refuse(in_one_line(&error, text)))?;
-        let mut ids = BTreeSet::new();
-        let mut rows = Vec::with_capacity(file.rows.len());
-        for (index, table) in file.rows.into_iter().enumerate() {
-            let label = match table.get("id").and_then(toml::Value::as_str) {
-                Some(id) => format!("row {id}"),
-                None => format!("row {}", index + 1),
-            };
-            let refuse = |reason: String| refuse(format!("{label}: {reason}"));
-            let table = name_training(merged(file.defaults.clone(), table), &file.trainings).map_err(refuse)?;
-            let row: Row = table.try_into().map_err(|error: toml::de::Error| refuse(in_one_line(&error, "")))?;
-            row.check().map_err(refuse)?;
-            if !ids.insert(row.id.clone()) {
-                return Err(refuse("two rows have this id; give each its own".to_owned()));
-            }
-            rows.push(row);
-        }
-        if rows.is_empty() {
-            return Err(refuse("has no row; write at least one [[row]]".to_owned()));
-        }
-        Ok(Self { name: name.to_owned(), title: file.title, caption: file.caption, rows })
+        Ok(parsed(name, text, source)?.0)
     }
+}
+
+/// The sizes that a row writes, which its file of minibatches must have too.
+struct Written {
+    batch_size: bool,
+    iterations: bool,
+}
+
+impl Written {
+    fn of(table: &toml::Table) -> Self {
+        Self { batch_size: table.contains_key("batch-size"), iterations: table.contains_key("iterations") }
+    }
+
+    /// Refuses sizes of `row`, of the experiment file `source`, that its file of minibatches does not have.
+    fn check(&self, row: &Row, source: &Path) -> Result<()> {
+        let Some(file) = &row.minibatches else { return Ok(()) };
+        let sized = sized(row)?;
+        let of_row = [("batch-size", self.batch_size, row.batch_size), ("iterations", self.iterations, row.iterations)];
+        for ((name, is_written, written), found) in of_row.into_iter().zip([sized.batch_size, sized.iterations]) {
+            if is_written && written != found {
+                let reason = format!(
+                    "row {}: {name} is {written}, and the minibatches of {} have {found}; leave {name} out, which the file \
+                     sets, or name another file",
+                    row.id,
+                    file.display()
+                );
+                return Err(Error::Experiment { path: source.to_owned(), reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The experiment of a file's text, and the sizes that its rows write.
+fn parsed(name: &str, text: &str, source: &Path) -> Result<(Experiment, Vec<Written>)> {
+    let refuse = |reason: String| Error::Experiment { path: source.to_owned(), reason };
+    let file: ExperimentFile = toml::from_str(text).map_err(|error| refuse(in_one_line(&error, text)))?;
+    let mut ids = BTreeSet::new();
+    let (mut rows, mut written) = (Vec::with_capacity(file.rows.len()), Vec::with_capacity(file.rows.len()));
+    for (index, table) in file.rows.into_iter().enumerate() {
+        let label = match table.get("id").and_then(toml::Value::as_str) {
+            Some(id) => format!("row {id}"),
+            None => format!("row {}", index + 1),
+        };
+        let refuse = |reason: String| refuse(format!("{label}: {reason}"));
+        check_effect(&table).map_err(refuse)?;
+        let table = name_training(merged(file.defaults.clone(), table), &file.trainings).map_err(refuse)?;
+        written.push(Written::of(&table));
+        let row: Row = table.try_into().map_err(|error: toml::de::Error| refuse(in_one_line(&error, "")))?;
+        row.check().map_err(refuse)?;
+        if !ids.insert(row.id.clone()) {
+            return Err(refuse("two rows have this id; give each its own".to_owned()));
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Err(refuse("has no row; write at least one [[row]]".to_owned()));
+    }
+    Ok((Experiment { name: name.to_owned(), title: file.title, caption: file.caption, rows }, written))
+}
+
+/// Refuses a key that a file beside it leaves without effect.
+fn check_effect(row: &toml::Table) -> std::result::Result<(), String> {
+    for (file, key) in [("minibatches", "sampling"), ("weights", "initialisation")] {
+        if row.contains_key(file) && row.contains_key(key) {
+            return Err(format!(
+                "{key} and {file} are both given, and the file of {file} leaves {key} no effect; give one"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// `table` over `defaults`; sub-tables are merged as long as they are of one `kind`.
