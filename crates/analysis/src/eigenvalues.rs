@@ -20,10 +20,14 @@ use rayon::prelude::*;
 
 use self::band::BANDWIDTH;
 use self::tiles::LowerTiles;
+use crate::scale::{exponent, times_power_of_two};
 use crate::{AnalysisError, Result};
 
 /// The side of a tile: a multiple of the bandwidth, with a tile and its operands within a core's cache.
 const TILE_SIZE: usize = 3 * BANDWIDTH;
+
+/// The largest exponent of which the power of two and its inverse are normal.
+const LARGEST_SCALE: i32 = f64::MAX_EXP - 2;
 
 /// The smallest order at which two stages are faster than one.
 const TWO_STAGE_ORDER: usize = 320;
@@ -35,7 +39,7 @@ const TWO_STAGE_ORDER: usize = 320;
 /// # Errors
 ///
 /// A matrix that is not square, an entry of the lower triangle that is not finite, eigenvalues out of the range of
-/// `f64`, or an iteration that does not converge.
+/// `f64`, a working copy that memory is refused for, or an iteration that does not converge.
 pub fn symmetric_eigenvalues(matrix: MatRef<'_, f64>) -> Result<Vec<f64>> {
     eigenvalues_with(matrix, if matrix.nrows() < TWO_STAGE_ORDER { one_stage } else { two_stage })
 }
@@ -50,14 +54,27 @@ fn eigenvalues_with(matrix: MatRef<'_, f64>, solve: fn(MatRef<'_, f64>, f64) -> 
     if largest == 0.0 {
         return Ok(vec![0.0; order]);
     }
-    let factor = 2.0_f64.powi(-exponent(largest));
-    let mut eigenvalues = solve(matrix, factor).ok_or(AnalysisError::NoConvergence { order })?;
+    reserve(order)?;
+    let scale = exponent(largest).clamp(-LARGEST_SCALE, LARGEST_SCALE);
+    let mut eigenvalues =
+        solve(matrix, times_power_of_two(1.0, -scale)).ok_or(AnalysisError::NoConvergence { order })?;
     for value in &mut eigenvalues {
-        *value /= factor;
+        let unscaled = times_power_of_two(*value, scale);
+        if unscaled.is_infinite() {
+            return Err(AnalysisError::OutOfRange { exponent: exponent(*value) + scale });
+        }
+        *value = unscaled;
     }
     eigenvalues.sort_unstable_by(|a, b| b.total_cmp(a));
-    crate::error::finite(&eigenvalues)?;
     Ok(eigenvalues)
+}
+
+/// Refuses an order whose working copy the system has no memory for, where a later allocation would end the program.
+fn reserve(order: usize) -> Result<()> {
+    let bytes = order.saturating_mul(order).saturating_mul(size_of::<f64>());
+    let mut copy = Vec::<u8>::new();
+    let refused = std::hint::black_box(&mut copy).try_reserve_exact(bytes);
+    refused.map_err(|_| AnalysisError::Memory { order, bytes })
 }
 
 fn two_stage(matrix: MatRef<'_, f64>, factor: f64) -> Option<Vec<f64>> {
@@ -94,9 +111,4 @@ fn largest_magnitude(matrix: MatRef<'_, f64>) -> Result<f64> {
         })
         .collect();
     by_column.into_iter().try_fold(0.0, |largest: f64, column| Ok(largest.max(column?)))
-}
-
-/// The exponent of a power of two near `value`, within the range of the normal numbers.
-fn exponent(value: f64) -> i32 {
-    (value.log2().floor() as i32).clamp(-1021, 1022)
 }

@@ -1,3 +1,4 @@
+mod entry;
 mod sample;
 mod select;
 
@@ -5,6 +6,7 @@ use faer::MatRef;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use entry::Entry;
 pub use sample::EntryTest;
 use sample::{SampleTester, test_columns};
 
@@ -132,7 +134,7 @@ impl EntryTests {
     /// # Errors
     ///
     /// Fewer than K entries, or one that is not finite; the sample is then not counted.
-    pub fn sample(&mut self, sample: &[f32]) -> Result<()> {
+    pub fn sample<E: Entry>(&mut self, sample: &[E]) -> Result<()> {
         self.columns(MatRef::from_column_major_slice(sample, sample.len(), 1))
     }
 
@@ -141,7 +143,7 @@ impl EntryTests {
     /// # Errors
     ///
     /// Fewer than K columns, or an entry that is not finite; nothing of the block is then counted.
-    pub fn rows(&mut self, block: MatRef<'_, f32>) -> Result<()> {
+    pub fn rows<E: Entry>(&mut self, block: MatRef<'_, E>) -> Result<()> {
         self.columns(block.transpose())
     }
 
@@ -150,7 +152,7 @@ impl EntryTests {
     /// # Errors
     ///
     /// Fewer than K rows, or an entry that is not finite; nothing of the block is then counted.
-    pub fn columns(&mut self, block: MatRef<'_, f32>) -> Result<()> {
+    pub fn columns<E: Entry>(&mut self, block: MatRef<'_, E>) -> Result<()> {
         let (counted, kept) = (self.tally, self.kept.len());
         let result = self.try_columns(block);
         if result.is_err() {
@@ -160,7 +162,7 @@ impl EntryTests {
         result
     }
 
-    fn try_columns(&mut self, block: MatRef<'_, f32>) -> Result<()> {
+    fn try_columns<E: Entry>(&mut self, block: MatRef<'_, E>) -> Result<()> {
         let (n, samples) = block.shape();
         if samples > 0 && n < self.config.k {
             return Err(AnalysisError::TooFewValues { n, needed: self.config.k });

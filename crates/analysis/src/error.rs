@@ -49,7 +49,10 @@ pub enum AnalysisError {
         value: f64,
     },
     /// The values span more than the likelihoods of their ratios can be computed for.
-    #[error("the values span {smallest} to {largest}; likelihoods need a ratio below e^300")]
+    #[error(
+        "the values to be compared span {smallest:e} to {largest:e}, a ratio above e^300, beyond which likelihoods leave \
+         f64's range; lower K"
+    )]
     TooWide {
         /// The smallest fitted value.
         smallest: f64,
@@ -64,7 +67,7 @@ pub enum AnalysisError {
         /// The entry's position in it.
         index: usize,
         /// The entry.
-        value: f32,
+        value: f64,
     },
     /// The matrix is not square.
     #[error("the matrix is {rows} × {columns}; it must be square")]
@@ -73,6 +76,40 @@ pub enum AnalysisError {
         rows: usize,
         /// Columns.
         columns: usize,
+    },
+    /// An eigenvalue, or their sum, is too large or too small for a normal `f64`.
+    #[error(
+        "an eigenvalue, or the sum of all, of about 1e{0} leaves the range of f64; divide the matrix by 1e{0}, or the gradients that it is \
+         formed of by 1e{half}",
+        decimal(*.exponent),
+        half = decimal(.exponent / 2)
+    )]
+    OutOfRange {
+        /// Its binary logarithm, rounded.
+        exponent: i32,
+    },
+    /// More eigenvalues or eigengaps are asked for than are above rounding.
+    #[error(
+        "K is {k} {what}; the numerical rank is {rank}, beyond which lies rounding: {}",
+        mend(*.rank, *.largest, .what)
+    )]
+    BeyondRank {
+        /// K.
+        k: usize,
+        /// How many eigenvalues are above rounding.
+        rank: usize,
+        /// The largest K that can be fitted.
+        largest: usize,
+        /// What is fitted, in the plural.
+        what: &'static str,
+    },
+    /// Memory is refused.
+    #[error("the eigenvalues of a {order} × {order} matrix take {bytes} bytes, which the system refuses; lower T")]
+    Memory {
+        /// The order of the matrix.
+        order: usize,
+        /// What was asked for.
+        bytes: usize,
     },
     /// The eigenvalue iteration did not converge.
     #[error("the eigenvalues of a {order} × {order} matrix did not converge")]
@@ -84,6 +121,20 @@ pub enum AnalysisError {
 
 /// The result of an analysis.
 pub type Result<T, E = AnalysisError> = std::result::Result<T, E>;
+
+/// The decimal logarithm of 2^exponent, rounded.
+fn decimal(exponent: i32) -> i64 {
+    (f64::from(exponent) * std::f64::consts::LOG10_2).round() as i64
+}
+
+/// What to do where the rank allows at most `largest` values.
+fn mend(rank: usize, largest: usize, what: &str) -> String {
+    match (rank, largest) {
+        (0 | 1, _) => format!("no power law can be fitted to rank {rank}"),
+        (_, 0 | 1) => format!("no power law can be fitted to the {largest} {what} above it"),
+        _ => format!("lower K to at most {largest}"),
+    }
+}
 
 /// Refuses NaN and infinities.
 pub(crate) fn finite(values: &[f64]) -> Result<()> {

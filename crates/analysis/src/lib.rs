@@ -19,12 +19,13 @@ mod monte_carlo;
 mod normality;
 mod power_law;
 mod random;
+mod scale;
 mod spectrum;
 mod x_min;
 
 pub use eigenvalues::symmetric_eigenvalues;
 pub use entries::{
-    AllZeroReading, DrawReading, EntryTest, EntryTestConfig, EntryTestSummary, EntryTests, UndefinedPReading,
+    AllZeroReading, DrawReading, Entry, EntryTest, EntryTestConfig, EntryTestSummary, EntryTests, UndefinedPReading,
     ZeroReading,
 };
 pub use error::{AnalysisError, Result};

@@ -35,7 +35,7 @@ impl MonteCarloTest {
             .into_par_iter()
             .map_init(|| vec![0.0; k], |scratch, replica| usize::from(replica_distance(scratch, seed, replica) >= d_ks))
             .sum();
-        Self { d_ks, replicas, as_far, p_value: (1 + as_far) as f64 / (1 + replicas) as f64 }
+        Self { d_ks, replicas, as_far, p_value: (1.0 + as_far as f64) / (1.0 + replicas as f64) }
     }
 
     /// Whether the power law is not ruled out: p > 0.1 (Clauset, Shalizi and Newman 2009, §4.1).
@@ -52,8 +52,8 @@ fn replica_distance(logarithms: &mut [f64], seed: u64, replica: u64) -> f64 {
     for rank in 1..k {
         logarithms[rank] = logarithms[rank - 1] + random::exponential(&mut rng) / (k - rank) as f64;
     }
-    let rate = power_law::rate(logarithms).expect("an exponential draw is positive");
-    power_law::distances(logarithms, rate).two_sided
+    // Draws may round to zero, one in 2⁵³.
+    power_law::rate(logarithms).map_or(1.0, |rate| power_law::distances(logarithms, rate).two_sided)
 }
 
 #[cfg(test)]

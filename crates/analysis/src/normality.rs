@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::finite;
+use crate::scale::{exponent, times_power_of_two};
 use crate::{AnalysisError, Result};
 
 /// D'Agostino and Pearson's omnibus test of normality, as `scipy.stats.normaltest` computes it (Eq. 3).
@@ -32,13 +33,15 @@ impl NormalityTest {
             return Err(AnalysisError::TooFewValues { n: sample.len(), needed: Self::SMALLEST_SAMPLE });
         }
         let n = sample.len() as f64;
-        let scale = power_of_two(sample.iter().fold(0.0, |largest, value| value.abs().max(largest)));
-        let sample: Vec<f64> = sample.iter().map(|value| value / scale).collect();
+        // Dividing by it is exact and keeps fourth powers in range.
+        let scale = exponent(sample.iter().fold(0.0, |largest, value| value.abs().max(largest)));
+        let sample: Vec<f64> = sample.iter().map(|&value| times_power_of_two(value, -scale)).collect();
         let mean = sample[0] + sample.iter().map(|value| value - sample[0]).sum::<f64>() / n;
-        let moment = |order: i32| sample.iter().map(|value| (value - mean).powi(order)).sum::<f64>() / n;
+        let deviations = deviations(&sample, mean);
+        let moment = |order: i32| deviations.iter().map(|deviation| deviation.powi(order)).sum::<f64>() / n;
         let variance = moment(2);
         if variance <= (f64::EPSILON * mean).powi(2) {
-            return Err(AnalysisError::Constant { value: mean * scale });
+            return Err(AnalysisError::Constant { value: times_power_of_two(mean, scale) });
         }
         let skewness_z = skewness_z(n, moment(3) / variance.powf(1.5));
         let kurtosis_z = kurtosis_z(n, moment(4) / variance.powi(2));
@@ -56,10 +59,18 @@ impl NormalityTest {
     }
 }
 
-/// The largest power of two up to a positive `value`: dividing by it is exact and keeps fourth powers in range.
-fn power_of_two(value: f64) -> f64 {
-    const EXPONENT: u64 = 0x7ff << 52;
-    f64::from_bits(value.to_bits() & EXPONENT).max(f64::MIN_POSITIVE)
+/// The deviations from the mean, of which `mean` is a rounded value: where its rounding shows beside them, as it does
+/// after a large common offset, their own mean is subtracted too.
+fn deviations(sample: &[f64], mean: f64) -> Vec<f64> {
+    const SHOWS: f64 = 1.0 / (1u64 << 40) as f64;
+    let mut deviations: Vec<f64> = sample.iter().map(|value| value - mean).collect();
+    let n = sample.len() as f64;
+    let rest = deviations.iter().sum::<f64>() / n;
+    let spread = (deviations.iter().map(|deviation| deviation * deviation).sum::<f64>() / n).sqrt();
+    if rest.abs() > SHOWS * spread {
+        deviations.iter_mut().for_each(|deviation| *deviation -= rest);
+    }
+    deviations
 }
 
 /// As scipy does, a skewness of exactly zero is scored as a scaled skewness of one.

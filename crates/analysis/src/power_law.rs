@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::finite;
+use crate::scale::times_power_of_two;
 use crate::{AnalysisError, KsDistances, Result};
 
 /// A power law p(λ) ∝ λ^(−β), λ ≥ λ_min, fitted by maximum likelihood to the K largest values (Eq. 2).
@@ -88,10 +89,40 @@ pub(crate) fn top_ascending(values: &[f64], k: usize) -> Result<Vec<f64>> {
 
 /// ln(λ_i/λ_min) of an ascending positive sample.
 pub(crate) fn logarithms(ascending: &[f64]) -> Vec<f64> {
-    let smallest = ascending[0];
-    let overflows = (ascending[ascending.len() - 1] / smallest).is_infinite();
-    let logarithm = |&value: &f64| if overflows { value.ln() - smallest.ln() } else { (value / smallest).ln() };
-    ascending.iter().map(logarithm).collect()
+    let relative = Relative::of(ascending[0], ascending[ascending.len() - 1]);
+    ascending.iter().map(|&value| relative.logarithm(value)).collect()
+}
+
+/// How the logarithms of a sample's values relative to its smallest are taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relative {
+    smallest: f64,
+    narrow: bool,
+}
+
+impl Relative {
+    /// For values from `smallest`, which is positive, to `largest`.
+    pub(crate) fn of(smallest: f64, largest: f64) -> Self {
+        const NARROW: f64 = 1.0 / 128.0;
+        Self { smallest, narrow: (largest - smallest) / smallest < NARROW }
+    }
+
+    /// ln(value/smallest), to a few ulps of the largest logarithm of the sample: where all values are near one another,
+    /// the ratio's rounding would show, and the difference, which is exact, takes its place.
+    pub(crate) fn logarithm(self, value: f64) -> f64 {
+        let smallest = self.smallest;
+        if self.narrow {
+            return ((value - smallest) / smallest).ln_1p();
+        }
+        let ratio = value / smallest;
+        if ratio.is_finite() {
+            return ratio.ln();
+        }
+        // The value is above 2⁻⁵⁰ and the smallest below 1.
+        const HALF: i32 = 768;
+        let ratio = times_power_of_two(value, -HALF) / times_power_of_two(smallest, HALF);
+        ratio.ln() + f64::from(2 * HALF) * std::f64::consts::LN_2
+    }
 }
 
 /// β̂ − 1 of the sample whose ln(λ_i/λ_min) are given (Eq. 2); `None` where it is infinite, all values being equal.

@@ -1,8 +1,8 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::power_law::{logarithms, top_ascending};
-use crate::{AnalysisError, KsDistances, PowerLawFit, Result};
+use crate::power_law::{Relative, distances, logarithms, top_ascending};
+use crate::{AnalysisError, PowerLawFit, Result};
 
 /// The power laws of every tail of a sample, and the one whose two-sided distance is smallest
 /// ([Clauset, Shalizi and Newman](https://doi.org/10.1137/070710111) 2009, §3.3).
@@ -25,11 +25,11 @@ impl XMinScan {
         let positive = values.iter().filter(|&&value| value > 0.0).count();
         let ascending = top_ascending(values, positive.max(2))?;
         let (n, largest) = (ascending.len(), ascending[ascending.len() - 1]);
-        let logarithms = logarithms(&ascending);
         let mut tails = Vec::new();
         let mut sum = 0.0;
         for start in (0..n - 1).rev() {
-            sum += (n - 1 - start) as f64 * (logarithms[start + 1] - logarithms[start]);
+            let (value, next) = (ascending[start], ascending[start + 1]);
+            sum += (n - 1 - start) as f64 * Relative::of(value, next).logarithm(next);
             if ascending[start] < largest && (start == 0 || ascending[start - 1] < ascending[start]) && sum > 0.0 {
                 tails.push((start, (n - start) as f64 / sum));
             }
@@ -38,9 +38,7 @@ impl XMinScan {
             .into_par_iter()
             .rev()
             .map(|(start, rate)| {
-                let first = logarithms[start];
-                let cdf = |logarithm: f64| 1.0 - (-rate * (logarithm - first)).exp();
-                let ks = KsDistances::of_sorted(&logarithms[start..], cdf);
+                let ks = distances(&logarithms(&ascending[start..]), rate);
                 PowerLawFit::from_parts(n - start, rate, ascending[start], ks)
             })
             .collect();

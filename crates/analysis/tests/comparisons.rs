@@ -136,7 +136,10 @@ fn likelihood(values: &[f64], lambda_min: f64, fit: AlternativeFit) -> f64 {
             let above = 0.5 * erfc((lambda_min.ln() - mu) / (sigma * 2f64.sqrt()));
             -0.5 * z * z - x.ln() - sigma.ln() - 0.5 * std::f64::consts::TAU.ln() - above.ln()
         }
-        AlternativeFit::Exponential { rate } => rate.ln() - rate * (x - lambda_min),
+        AlternativeFit::Exponential { rate } => {
+            let rate = rate.expect("the likelihood is taken where the rate is in range");
+            rate.ln() - rate * (x - lambda_min)
+        }
         AlternativeFit::StretchedExponential { rate, beta } => {
             let rate = rate.expect("the likelihood is taken where the rate is in range");
             beta.ln() + rate.ln() + (beta - 1.0) * (rate * x).ln() - (rate * x).powf(beta)
@@ -209,7 +212,9 @@ proptest! {
                     AlternativeFit::Lognormal { mu, sigma } => {
                         AlternativeFit::Lognormal { mu: mu * first, sigma: sigma * second }
                     }
-                    AlternativeFit::Exponential { rate } => AlternativeFit::Exponential { rate: rate * first * second },
+                    AlternativeFit::Exponential { rate } => {
+                        AlternativeFit::Exponential { rate: rate.map(|rate| rate * first * second) }
+                    }
                     AlternativeFit::StretchedExponential { rate, beta } => {
                         AlternativeFit::StretchedExponential { rate: rate.map(|rate| rate * first), beta: beta * second }
                     }

@@ -2,6 +2,7 @@ use faer::MatRef;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::entry::Entry;
 use super::select::TopAbsolute;
 use super::{DrawReading, EntryTestConfig, ZeroReading};
 use crate::{AnalysisError, KsDistances, KsTest, NormalityTest, Result, power_law, random};
@@ -34,32 +35,32 @@ impl EntryTest {
 }
 
 /// Tests samples one after another; holds the scratch space of one thread.
-pub(super) struct SampleTester<'a> {
+pub(super) struct SampleTester<'a, E: Entry> {
     config: &'a EntryTestConfig,
-    top: TopAbsolute,
+    top: TopAbsolute<E>,
     /// ln(x/λ_min) of the top K ascending, −∞ for zeros.
     logarithms: Vec<f64>,
     positions: Vec<usize>,
     drawn: Vec<f64>,
 }
 
-impl<'a> SampleTester<'a> {
+impl<'a, E: Entry> SampleTester<'a, E> {
     pub(super) fn new(config: &'a EntryTestConfig) -> Self {
         Self { config, top: TopAbsolute::new(), logarithms: Vec::new(), positions: Vec::new(), drawn: Vec::new() }
     }
 
     /// Tests `sample`, the `index`-th of all.
-    pub(super) fn test(&mut self, sample: &[f32], index: usize) -> Result<EntryTest> {
+    pub(super) fn test(&mut self, sample: &[E], index: usize) -> Result<EntryTest> {
         let (positive, ks, d_c) = self.power_law(sample, index)?;
         Ok(EntryTest { positive, ks, d_c, p_value: self.normality(sample, index) })
     }
 
-    fn power_law(&mut self, sample: &[f32], index: usize) -> Result<(usize, Option<KsDistances>, f64)> {
+    fn power_law(&mut self, sample: &[E], index: usize) -> Result<(usize, Option<KsDistances>, f64)> {
         let k = self.config.k;
         let keys = self.top.select(sample, k).map_err(|entry| AnalysisError::EntryNotFinite {
             sample: index,
             index: entry,
-            value: sample[entry],
+            value: sample[entry].into(),
         })?;
         let positive = keys.len();
         let fitted = match self.config.zeros {
@@ -67,11 +68,11 @@ impl<'a> SampleTester<'a> {
             ZeroReading::Dropped => positive.max(1),
         };
         let d_c = KsTest::critical_distance(fitted);
-        let Some(&smallest) = keys.first() else { return Ok((0, None, d_c)) };
-        let lambda_min = f64::from(f32::from_bits(smallest));
+        let (Some(&smallest), Some(&largest)) = (keys.first(), keys.last()) else { return Ok((0, None, d_c)) };
+        let relative = power_law::Relative::of(E::of_key(smallest), E::of_key(largest));
         self.logarithms.clear();
         self.logarithms.resize(fitted - positive, f64::NEG_INFINITY);
-        self.logarithms.extend(keys.iter().map(|&key| (f64::from(f32::from_bits(key)) / lambda_min).ln()));
+        self.logarithms.extend(keys.iter().map(|&key| relative.logarithm(E::of_key(key))));
         let rate = power_law::rate(&self.logarithms[fitted - positive..]);
         let ks = match rate {
             Some(rate) => power_law::distances(&self.logarithms, rate),
@@ -80,7 +81,7 @@ impl<'a> SampleTester<'a> {
         Ok((positive, Some(ks), d_c))
     }
 
-    fn normality(&mut self, sample: &[f32], index: usize) -> Option<f64> {
+    fn normality(&mut self, sample: &[E], index: usize) -> Option<f64> {
         let stream = match self.config.draws {
             DrawReading::PerSample => index as u64,
             DrawReading::Shared => 0,
@@ -88,7 +89,7 @@ impl<'a> SampleTester<'a> {
         let mut rng = random::stream(self.config.seed, stream);
         self.drawn.clear();
         draw_positions(&mut self.positions, &mut rng, sample.len(), self.config.draw);
-        self.drawn.extend(self.positions.iter().map(|&position| f64::from(sample[position])));
+        self.drawn.extend(self.positions.iter().map(|&position| -> f64 { sample[position].into() }));
         NormalityTest::of(&self.drawn).ok().map(|test| test.p_value)
     }
 }
@@ -104,10 +105,10 @@ fn draw_positions(positions: &mut Vec<usize>, rng: &mut ChaCha8Rng, n: usize, co
 }
 
 /// Tests the columns of `block`, which are samples `first`, `first + 1`, …
-pub(super) fn test_columns(
-    tester: &mut SampleTester,
-    buffer: &mut Vec<f32>,
-    block: MatRef<'_, f32>,
+pub(super) fn test_columns<E: Entry>(
+    tester: &mut SampleTester<'_, E>,
+    buffer: &mut Vec<E>,
+    block: MatRef<'_, E>,
     first: usize,
 ) -> Result<Vec<EntryTest>> {
     let n = block.nrows();
@@ -115,7 +116,7 @@ pub(super) fn test_columns(
         let columns = block.col_iter().map(|column| column.try_as_col_major().expect("the row stride is 1").as_slice());
         return columns.zip(first..).map(|(sample, index)| tester.test(sample, index)).collect();
     }
-    buffer.resize(n * block.ncols(), 0.0);
+    buffer.resize(n * block.ncols(), E::default());
     for (row, entries) in block.row_iter().enumerate() {
         for (column, &entry) in entries.iter().enumerate() {
             buffer[column * n + row] = entry;

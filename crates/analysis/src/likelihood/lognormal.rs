@@ -1,5 +1,8 @@
 //! The lognormal distribution above λ_min: y = ln(λ/λ_min) is normal, truncated to y ≥ 0.
 
+#[cfg(test)]
+mod tests;
+
 use statrs::function::erf::erfc;
 
 /// The truncated normal distribution of y with deviation `sigma` and its bound 0 at `bound` deviations from its mean.
@@ -16,8 +19,8 @@ impl TruncatedNormal {
         let n = logarithms.len() as f64;
         let mean = logarithms.iter().sum::<f64>() / n;
         let ratio = logarithms.iter().map(|y| (y / mean).powi(2)).sum::<f64>() / n;
-        // 2 − ratio is about 2/bound² there: what is left beyond is rounding.
-        const LARGEST_BOUND: f64 = 1e6;
+        // 2 − ratio is about 2/bound² there: R and the differences of densities from the limit's are rounding beyond.
+        const LARGEST_BOUND: f64 = 1e5;
         let (mut low, mut high) = (-1.0, 1.0);
         while square_ratio(low) > ratio {
             low *= 2.0;
@@ -41,7 +44,14 @@ impl TruncatedNormal {
     }
 
     pub(super) fn ln_density(&self, y: f64) -> f64 {
+        // Below, the bound and the excess nearly cancel.
+        const LEAST_BOUND: f64 = -2.0;
         let scaled = y / self.sigma;
+        if self.bound < LEAST_BOUND {
+            let deviation = self.bound + scaled;
+            let ln_survival = (-0.5 * erfc(-self.bound * std::f64::consts::FRAC_1_SQRT_2)).ln_1p();
+            return -0.5 * (deviation * deviation + std::f64::consts::TAU.ln()) - self.sigma.ln() - ln_survival;
+        }
         (self.bound + excess(self.bound)).ln() - self.sigma.ln() - scaled * (self.bound + 0.5 * scaled)
     }
 }

@@ -1,5 +1,7 @@
 //! The stretched exponential distribution above λ_min: y = ln(λ/λ_min) has the Gompertz survival exp(−c(e^{βy} − 1)).
 
+use super::bend;
+
 /// The Gompertz distribution of y.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gompertz {
@@ -16,14 +18,24 @@ impl Gompertz {
             let beta = ln_beta.exp();
             ln_beta + beta * mean + Self::best_ln_c(logarithms, beta) - 1.0
         };
-        // β·E[y] from 1e-7 to 1e5, first by tenths of a decade, then by golden sections beside the best.
+        // β·E[y] from 1e-7 to 1e5, or n where that is more, beyond which the likelihood only falls; first by tenths of a
+        // decade, then by golden sections beside the best.
         const STEP: f64 = std::f64::consts::LN_10 / 10.0;
-        let grid = (-70..=50).map(|tenth| f64::from(tenth) * STEP - mean.ln());
+        let last = ((logarithms.len() as f64).ln() / STEP).ceil().max(50.0) as i32;
+        let grid = (-70..=last).map(|tenth| f64::from(tenth) * STEP - mean.ln());
         let best = grid.max_by(|&a, &b| profile(a).total_cmp(&profile(b)))?;
         let ln_beta = maximum(profile, best - STEP, best + STEP);
         let beta = ln_beta.exp();
         let exponential = -mean.ln() - 1.0;
-        (profile(ln_beta) > exponential).then(|| Self { beta, ln_c: Self::best_ln_c(logarithms, beta) })
+        let near = beta * logarithms.iter().fold(0.0, |largest: f64, &y| largest.max(y)) < 1.0;
+        let gain = if near { Self::gain(logarithms, mean, beta) } else { profile(ln_beta) - exponential };
+        (gain > 0.0).then(|| Self { beta, ln_c: Self::best_ln_c(logarithms, beta) })
+    }
+
+    /// The mean log-density at the best c less that of the exponential distribution, without a difference of the two.
+    fn gain(logarithms: &[f64], mean: f64, beta: f64) -> f64 {
+        let bends = logarithms.iter().map(|y| bend(beta * y)).sum::<f64>() / logarithms.len() as f64;
+        beta * mean - (bends / (beta * mean)).ln_1p()
     }
 
     /// −ln of the mean of e^{βy} − 1, without overflow.

@@ -4,6 +4,8 @@
 //! ([DLMF 8.19.1](https://dlmf.nist.gov/8.19.E1)). It and the moments come from one quadrature: the integrand is
 //! log-concave.
 
+use super::bend;
+
 /// Exponent and cut-off of a truncated power law of λ/λ_min.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CutOff {
@@ -34,7 +36,8 @@ impl CutOff {
         if at(low).2 <= 0.0 {
             return None;
         }
-        let mut high = -2.0 * mean.ln() + 2.0;
+        // Densities as narrow as the mean; in wide samples, which those do not fit, cut-offs far below the larger values.
+        let mut high = (-2.0 * mean.ln() + 2.0).min(60.0 - mean_bend.ln());
         while at(high).2 > 0.0 && high < 700.0 {
             high += 3.0;
         }
@@ -54,15 +57,6 @@ impl CutOff {
     pub(super) fn ln_density(&self, y: f64) -> f64 {
         exponent(self.slope, self.rate, y) - self.ln_normaliser
     }
-}
-
-/// e^y − 1 − y.
-fn bend(y: f64) -> f64 {
-    if y < 0.1 {
-        let terms = (3..14).rev().fold(1.0, |sum, order| 1.0 + y / f64::from(order) * sum);
-        return 0.5 * y * y * terms;
-    }
-    y.exp_m1() - y
 }
 
 fn exponent(slope: f64, rate: f64, y: f64) -> f64 {
@@ -112,6 +106,8 @@ impl Moments {
     fn of(slope: f64, rate: f64) -> Self {
         const DROP: f64 = 50.0;
         const PANELS: u32 = 48;
+        /// How far beyond the drop an edge is still found finely enough.
+        const FAR: f64 = 32.0;
         let density = |y: f64| exponent(slope, rate, y);
         let peak = if slope < 0.0 { (-slope / rate).ln_1p() } else { 0.0 };
         let top = density(peak);
@@ -120,7 +116,11 @@ impl Moments {
         let weighted_peak = if slope < 1.0 { ((1.0 - slope) / rate).ln_1p() } else { 0.0 };
         let weighted = |y: f64| density(y) + y;
         let weighted_top = weighted(weighted_peak);
-        let mut end = weighted_peak + 1.0 / (1.0 + slope.abs());
+        let mut reach = 1.0 / (1.0 + slope.abs());
+        while weighted(weighted_peak + reach / FAR) < weighted_top - DROP {
+            reach /= FAR;
+        }
+        let mut end = weighted_peak + reach;
         while weighted(end) >= weighted_top - DROP {
             end = weighted_peak + 2.0 * (end - weighted_peak);
         }
