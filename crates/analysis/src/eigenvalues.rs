@@ -56,7 +56,8 @@ fn eigenvalues_with(matrix: MatRef<'_, f64>, solve: fn(MatRef<'_, f64>, f64) -> 
     }
     reserve(order)?;
     let scale = exponent(largest).clamp(-LARGEST_SCALE, LARGEST_SCALE);
-    let mut eigenvalues = solve(matrix, times_power_of_two(1.0, -scale)).ok_or(AnalysisError::NoConvergence { order })?;
+    let mut eigenvalues =
+        solve(matrix, times_power_of_two(1.0, -scale)).ok_or(AnalysisError::NoConvergence { order })?;
     for value in &mut eigenvalues {
         let unscaled = times_power_of_two(*value, scale);
         if unscaled.is_infinite() {

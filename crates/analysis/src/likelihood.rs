@@ -131,7 +131,10 @@ fn bend(y: f64) -> f64 {
 enum FittedAlternative {
     Lognormal(TruncatedNormal),
     /// Where the values are near one another, with ln of the power law's β − 1 over the rate.
-    Exponential { rate: f64, ln_ratio: Option<f64> },
+    Exponential {
+        rate: f64,
+        ln_ratio: Option<f64>,
+    },
     StretchedExponential(Gompertz),
     TruncatedPowerLaw(CutOff),
 }

@@ -87,9 +87,7 @@ impl Spectrum {
             return Err(AnalysisError::OutOfRange { exponent: of(self.largest_magnitude()) });
         }
         match smallest {
-            Some(smallest) if !moved(smallest).is_normal() => {
-                Err(AnalysisError::OutOfRange { exponent: of(smallest) })
-            }
+            Some(smallest) if !moved(smallest).is_normal() => Err(AnalysisError::OutOfRange { exponent: of(smallest) }),
             _ => Ok(scaled),
         }
     }

@@ -59,6 +59,20 @@ fn normality_agrees_with_scipy() {
     }
 }
 
+/// z-scores by scipy 1.17.1 without the offset, of which every sum is exact; the ulp is 0.125 with it.
+#[test]
+fn a_common_offset_does_not_matter() {
+    let sample =
+        |offset: f64| -> Vec<f64> { (0..100).map(|index| offset + 0.125 * f64::from(index * index % 37)).collect() };
+    for offset in [0.0, 1e6, 1e12, 1e15, -1e15] {
+        let test = NormalityTest::of(&sample(offset)).unwrap();
+        assert!((test.skewness_z + 0.10467521765873015).abs() < 1e-9, "{offset}: {test:?}");
+        assert!((test.kurtosis_z + 11.883259610320302).abs() < 1e-9, "{offset}: {test:?}");
+    }
+    let lone: Vec<f64> = (0..100).map(|index| if index == 3 { 1.0 + f64::EPSILON } else { 1.0 }).collect();
+    assert!(matches!(NormalityTest::of(&lone), Err(AnalysisError::Constant { .. })));
+}
+
 #[test]
 fn unfit_samples_are_refused() {
     use AnalysisError::*;

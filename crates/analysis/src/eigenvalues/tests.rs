@@ -226,10 +226,7 @@ fn degenerate_and_refused() {
         assert_eq!(refused, Err(AnalysisError::NotFinite { index: 3 * 250 + 249, value }));
     }
     let overflowing = Mat::full(2, 2, f64::MAX);
-    assert_eq!(
-        eigenvalues_with(overflowing.as_ref(), two_stage),
-        Err(AnalysisError::OutOfRange { exponent: 1024 })
-    );
+    assert_eq!(eigenvalues_with(overflowing.as_ref(), two_stage), Err(AnalysisError::OutOfRange { exponent: 1024 }));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The lognormal distribution above λ_min: y = ln(λ/λ_min) is normal, truncated to y ≥ 0.
 
+#[cfg(test)]
+mod tests;
+
 use statrs::function::erf::erfc;
 
 /// The truncated normal distribution of y with deviation `sigma` and its bound 0 at `bound` deviations from its mean.
