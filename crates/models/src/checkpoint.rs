@@ -1,15 +1,29 @@
-use std::fs::File;
-use std::io::Read;
-use std::ops::Range;
+//! Parameters in files.
+
+mod burnpack;
+mod convert;
+mod header;
+mod kind;
+mod names;
+mod parameters;
+mod pickle;
+mod read;
+
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::store::{
-    ApplyResult, BurnToPyTorchAdapter, BurnpackStore, FloatCastAdapter, ModuleAdapter, ModuleSnapshot, ModuleStore,
-    PyTorchToBurnAdapter, PytorchStore, SafetensorsStore, SafetensorsStoreError,
+    BurnToPyTorchAdapter, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore, SafetensorsStoreError,
 };
-use burn::tensor::{DType, Tensor};
-use safetensors::SafeTensors;
+
+pub use convert::Conversion;
+pub use header::{HeaderError, HeaderTensor, SafetensorsHeader};
+pub use kind::FileKind;
+
+use convert::to_single;
+use names::chosen;
+use parameters::{Layout, Parameters, by_name};
+use read::Stored;
 
 /// Why a checkpoint could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +42,7 @@ pub enum CheckpointError {
     Missing {
         /// The file.
         path: PathBuf,
-        /// The tensor's path, as PyTorch names it.
+        /// The tensor's name in a file of this layout, with the other where that differs.
         tensor: String,
     },
     /// The file has a tensor that the model lacks.
@@ -46,6 +60,42 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Which tensor, with what was found and expected.
         reason: String,
+    },
+    /// Nothing in the file has a name of the model's.
+    #[error("{}: has no tensor {expected}; it has {found}; give the weights of the model that is asked for", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// The model's names.
+        expected: String,
+        /// The file's names.
+        found: String,
+    },
+    /// The file holds the model's weights under two keys.
+    #[error("{}: has weights of the model in {places}; save one of them alone", path.display())]
+    Ambiguous {
+        /// The file.
+        path: PathBuf,
+        /// The keys.
+        places: String,
+    },
+    /// Two tensors of the file have one name.
+    #[error("{}: has the tensor {tensors} twice under one name; save it once", path.display())]
+    Duplicate {
+        /// The file.
+        path: PathBuf,
+        /// The names in the file, where a prefix sets them apart.
+        tensors: String,
+    },
+    /// A tensor's numbers are not what parameters are.
+    #[error("{}: tensor {tensor} is {what}", path.display())]
+    Numbers {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name.
+        tensor: String,
+        /// What its numbers are, and the mend.
+        what: String,
     },
     /// A weight is NaN or infinite.
     #[error("{}: tensor {tensor} holds a value that is not finite; save the weights again", path.display())]
@@ -94,112 +144,47 @@ fn unwritable(path: &Path, error: SafetensorsStoreError) -> CheckpointError {
     CheckpointError::Unwritable { path: path.to_owned(), reason: error.to_string() }
 }
 
-/// Loads parameters into `model`: with PyTorch's names and layout from SafeTensors or, where `path` ends in `.pt` or
-/// `.pth`, from PyTorch's own format (tensors only; nothing in the file is executed); with Burn's from a `.bpk`, or from
-/// SafeTensors that name Burn as their producer.
+/// Loads parameters into `model`, as [`read_checkpoint`] does, and leaves unsaid what was converted.
 ///
 /// # Errors
 ///
-/// Every tensor of the model must be there, in its shape and finite, and none besides.
-pub fn load_checkpoint<M: Module>(mut model: M, path: &Path) -> Result<M, CheckpointError> {
-    let to_burn = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
-    let to_single = FloatCastAdapter::to(DType::F32);
-    let applied = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("pt" | "pth") => {
-            apply(PytorchStore::from_file(path).allow_partial(true).validate(false), &mut model, path)
+/// As there.
+pub fn load_checkpoint<M: Module>(model: M, path: &Path) -> Result<M, CheckpointError> {
+    Ok(read_checkpoint(model, path)?.0)
+}
+
+/// Loads parameters into `model`, and says which of them were not float32 in the file.
+///
+/// The first bytes tell the format, whatever the name. SafeTensors and PyTorch's own format (`.pt`, `.pth`, `.ckpt`,
+/// `.bin`: tensors only; nothing in the file is executed) have PyTorch's names and layout, a `.bpk` and SafeTensors that name
+/// Burn as their producer Burn's. Weights under `state_dict`, `model_state_dict` or `model` are taken without what is beside
+/// those, and the prefixes `module.` and `_orig_mod.` are left out.
+///
+/// # Errors
+///
+/// Every tensor of the model must be there, once, in its shape, finite and of floating-point numbers in float32's range, and
+/// none besides.
+pub fn read_checkpoint<M: Module>(mut model: M, path: &Path) -> Result<(M, Option<Conversion>), CheckpointError> {
+    let Stored { tensors, layout, skip_enum_variants } = Stored::open(path)?;
+    let parameters = Parameters::of(&model, skip_enum_variants);
+    let known = by_name(&parameters, layout);
+    let unfit = |reason: String| CheckpointError::Unfit { path: path.to_owned(), reason };
+    let mut conversion = Conversion::default();
+    let mut ready = Vec::new();
+    for tensor in chosen(tensors, &parameters, layout, path)? {
+        let parameter = known[tensor.name.as_str()];
+        if tensor.shape[..] != parameter.in_layout(layout)[0].1 {
+            return Err(unfit(parameter.misfit(&tensor.shape, layout)));
         }
-        Some("bpk") => {
-            check_metadata(path)?;
-            check_metadata(path)?;
-            let store = BurnpackStore::from_file(path).with_from_adapter(to_single);
-            apply(store.allow_partial(true).validate(false), &mut model, path)
-        }
-        _ => {
-            let store = SafetensorsStore::from_file(path).allow_partial(true).validate(false);
-            let store = match produced_by_burn(path) {
-                true => store.with_from_adapter(to_single),
-                false => store.with_from_adapter(to_burn),
-            };
-            apply(store, &mut model, path)
-        }
-    }?;
-    check(&applied, path)?;
-    let mut finite = FiniteCheck { path: Vec::new(), offender: None };
-    model.visit(&mut finite);
-    match finite.offender {
-        Some(tensor) => Err(CheckpointError::NotFinite { path: path.to_owned(), tensor }),
-        None => Ok(model),
+        ready.push(if parameter.float { to_single(tensor, &mut conversion, path)? } else { tensor });
     }
-}
-
-/// Refuses a `.bpk` whose metadata is longer than the file: Burn's reader would set memory aside for it.
-fn check_metadata(path: &Path) -> Result<(), CheckpointError> {
-    const METADATA_SIZE: Range<usize> = 6..10;
-    let unreadable = |reason: String| CheckpointError::Unreadable { path: path.to_owned(), reason };
-    let io = |error: std::io::Error| unreadable(error.to_string());
-    let file = File::open(path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    let mut header = Vec::new();
-    file.take(METADATA_SIZE.end as u64).read_to_end(&mut header).map_err(io)?;
-    let size = header.get(METADATA_SIZE).and_then(|size| size.try_into().ok()).map_or(0, u32::from_le_bytes);
-    match u64::from(size) <= length {
-        true => Ok(()),
-        false => Err(unreadable(format!("metadata of {size} bytes in a file of {length}"))),
-    }
-}
-
-/// Whether a SafeTensors file says that Burn wrote it in its own layout; not where it cannot be read.
-fn produced_by_burn(path: &Path) -> bool {
-    let Ok(bytes) = std::fs::read(path) else { return false };
-    let Ok((_, metadata)) = SafeTensors::read_metadata(&bytes) else { return false };
-    metadata.metadata().as_ref().and_then(|metadata| metadata.get("producer")).is_some_and(|name| name == "burn")
-}
-
-fn apply<S: ModuleStore, M: Module>(mut store: S, model: &mut M, path: &Path) -> Result<ApplyResult, CheckpointError>
-where
-    S::Error: std::fmt::Display,
-{
-    let unreadable = |reason: String| CheckpointError::Unreadable { path: path.to_owned(), reason };
-    File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    model.load_from(&mut store).map_err(|error| unreadable(error.to_string()))
-}
-
-/// What PyTorch or Burn keeps of a BatchNorm layer beside its parameters; a file may lack it.
-const BUFFERS: [&str; 4] = ["running_mean", "running_var", "num_batches_tracked", "training"];
-
-fn check(applied: &ApplyResult, path: &Path) -> Result<(), CheckpointError> {
-    let path = path.to_owned();
-    if let Some(error) = applied.errors.first() {
-        return Err(CheckpointError::Unfit { path, reason: error.to_string() });
-    }
-    let parameter = |name: &str| !BUFFERS.contains(&name.rsplit('.').next().unwrap_or(name));
-    if let Some((tensor, _)) = applied.missing.iter().find(|(name, _)| parameter(name)) {
-        return Err(CheckpointError::Missing { path, tensor: tensor.clone() });
-    }
-    match applied.unused.iter().find(|name| parameter(name)) {
-        Some(tensor) => Err(CheckpointError::Unknown { path, tensor: tensor.clone() }),
-        None => Ok(()),
-    }
-}
-
-struct FiniteCheck {
-    path: Vec<String>,
-    offender: Option<String>,
-}
-
-impl ModuleVisitor for FiniteCheck {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let finite = param.val().is_finite().all().into_scalar::<bool>();
-        if !finite && self.offender.is_none() {
-            self.offender = Some(self.path.join("."));
-        }
+    let adapter: Option<Box<dyn ModuleAdapter>> = match layout {
+        Layout::PyTorch => Some(Box::new(PyTorchToBurnAdapter)),
+        Layout::Burn => None,
+    };
+    let applied = model.apply(ready, None, adapter, skip_enum_variants);
+    match applied.errors.first() {
+        Some(error) => Err(unfit(error.to_string())),
+        None => Ok((model, Some(conversion).filter(|conversion| conversion.tensors > 0))),
     }
 }

@@ -31,7 +31,10 @@ mod trace;
 mod training;
 mod training_state;
 
-pub use checkpoint::{CheckpointError, checkpoint_bytes, load_checkpoint, save_checkpoint};
+pub use checkpoint::{
+    CheckpointError, Conversion, FileKind, HeaderError, HeaderTensor, SafetensorsHeader, checkpoint_bytes, load_checkpoint,
+    read_checkpoint, save_checkpoint,
+};
 pub use classifier::{Classifier, ExamplesError, LabelledInputs, accuracy, check_labels, cross_entropy_sum, mean_loss};
 pub use detached::detached;
 pub use device::{GpuMemory, runs_on_cpu};

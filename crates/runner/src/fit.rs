@@ -5,8 +5,8 @@ use std::path::Path;
 use gradspectra_analysis::XMinScan;
 
 use crate::error::{Error, Result};
-use crate::npy;
 use crate::power_law::PowerLawReport;
+use crate::stored::StoredArray;
 
 /// How K, the number of values that are fitted, is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,14 +21,26 @@ pub enum Top {
     Scanned,
 }
 
-/// Fits and tests a power law through the largest values of the `.npy` at `path`, of float32 or float64 in any shape.
+/// Fits and tests a power law through the largest values of the `.npy` or SafeTensors file at `path`, integers or
+/// floating-point numbers `[N]`, `[N, 1]` or `[1, N]`.
 ///
 /// # Errors
 ///
 /// The file is not such an array, or its values are unfit.
 pub fn fit_file(path: &Path, top: Top, seed: u64) -> Result<PowerLawReport> {
-    let values = npy::values(path)?;
+    let values = values(path)?;
     fit(&values, top, seed).map_err(|error| Error::File { path: path.to_owned(), source: Box::new(error) })
+}
+
+fn values(path: &Path) -> Result<Vec<f64>> {
+    let mut array = StoredArray::open(path, None, "N integers or floating-point numbers in an .npy or .safetensors")?;
+    match array.shape[..] {
+        [_] | [_, 1] | [1, _] => array.values(),
+        ref shape => {
+            let found = format!("an array of shape {shape:?}");
+            Err(Error::malformed(path, found, "N values, of shape [N]; `gradspectra analyze` takes matrices"))
+        }
+    }
 }
 
 fn fit(values: &[f64], top: Top, seed: u64) -> Result<PowerLawReport> {

@@ -34,6 +34,7 @@ mod result;
 mod seeds;
 mod slurm;
 mod store;
+mod stored;
 mod table;
 mod task;
 mod terms;

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Row;
 use crate::npy;
 use crate::seeds::Purpose;
+use crate::stored::{Kind, StoredArray};
 
 /// The indices `[T, B]` of a row's minibatches, row by row, and B.
 pub(crate) fn of_row(row: &Row, seed: u64, examples: usize) -> Result<(Vec<u32>, usize)> {
@@ -37,38 +38,30 @@ pub(crate) fn sized(row: &Row) -> Result<Row> {
     Ok(row)
 }
 
-const EXPECTED: &str = "an .npy of int64 indices [T] or [T, B] in C order, T at least 2";
+const EXPECTED: &str = "an .npy of integers [T] or [T, B], T at least 2";
 
 /// T and B of an array of indices.
-fn shape<R: std::io::Read>(npy: &npyz::NpyFile<R>) -> std::result::Result<(usize, usize), String> {
-    match *npy.shape() {
-        [iterations] if iterations >= 2 => Ok((iterations as usize, 1)),
-        [iterations, batch] if iterations >= 2 && batch >= 1 => Ok((iterations as usize, batch as usize)),
-        ref shape => Err(format!("an array of shape {shape:?}")),
+fn shape(array: &StoredArray) -> std::result::Result<(usize, usize), String> {
+    match (array.kind, &array.shape[..]) {
+        (Kind::Integer { .. }, &[iterations]) if iterations >= 2 => Ok((iterations, 1)),
+        (Kind::Integer { .. }, &[iterations, batch]) if iterations >= 2 && batch >= 1 => Ok((iterations, batch)),
+        (Kind::Integer { .. }, shape) => Err(format!("an array of shape {shape:?}")),
+        (kind, _) => Err(format!("numbers of type {kind:?}")),
     }
 }
 
-/// Reads int64 or int32 indices `[T]` or `[T, B]` of `examples` examples.
+/// Reads the indices `[T]` or `[T, B]` of `examples` examples, row by row.
 fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
-    let malformed = |found: String| Error::malformed(path, found, EXPECTED);
-    let npy = npy::open(path, EXPECTED)?;
-    let (_, batch) = shape(&npy).map_err(malformed)?;
-    if npy.order() == npyz::Order::Fortran && batch > 1 {
-        return Err(malformed("an array in Fortran order".to_owned()));
-    }
-    let indices: Vec<i64> = match npy.try_data::<i64>() {
-        Ok(data) => data.collect::<std::io::Result<_>>(),
-        Err(npy) => match npy.try_data::<i32>() {
-            Ok(data) => data.map(|index| index.map(i64::from)).collect(),
-            Err(npy) => return Err(malformed(format!("numbers of type {}", npy.dtype().descr()))),
-        },
-    }
-    .map_err(|error| malformed(error.to_string()))?;
-    let index = |index: i64| {
-        let known = u32::try_from(index).ok().filter(|&index| (index as usize) < examples);
-        known.ok_or_else(|| Error::malformed(path, format!("index {index}"), format!("0 to {}", examples - 1)))
+    let mut array = npy::open(path, EXPECTED)?;
+    let (iterations, batch) = shape(&array).map_err(|found| Error::malformed(path, found, EXPECTED))?;
+    let index = |value: f64| {
+        let known = (0.0..examples as f64).contains(&value).then_some(value as u32);
+        known.ok_or_else(|| Error::malformed(path, format!("index {value}"), format!("0 to {}", examples - 1)))
     };
-    Ok((indices.into_iter().map(index).collect::<Result<_>>()?, batch))
+    let stored: Vec<u32> = array.values()?.into_iter().map(index).collect::<Result<_>>()?;
+    let by_row = |place: usize| stored[place % batch * iterations + place / batch];
+    let indices = if array.row_major { stored } else { (0..stored.len()).map(by_row).collect() };
+    Ok((indices, batch))
 }
 
 #[cfg(test)]

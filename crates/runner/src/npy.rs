@@ -4,26 +4,53 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use npyz::{NpyFile, WriterBuilder};
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
 use crate::error::{Error, Result};
+use crate::stored::{Kind, StoredArray};
 
-/// Opens an array, whose header may not claim to be longer than the file, nor more elements than the file has bytes, nor
-/// nest brackets.
-pub(crate) fn open(path: &Path, expected: &str) -> Result<NpyFile<BufReader<File>>> {
+/// Opens the array at `path`, whose header may not claim to be longer than the file nor nest brackets, and behind whose
+/// header are the numbers that it tells of and nothing else.
+pub(crate) fn open(path: &Path, expected: &str) -> Result<StoredArray> {
     let malformed = |found: String| Error::malformed(path, found, expected);
-    let file = File::open(path).map_err(|source| Error::io(path, "read", source))?;
-    let length = file.metadata().map_err(|source| Error::io(path, "read", source))?.len();
+    let io = |source| Error::io(path, "read", source);
+    let file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
     let mut reader = BufReader::new(file);
-    if let Some(fault) = costly_header(&mut reader, length).map_err(|source| Error::io(path, "read", source))? {
+    if let Some(fault) = costly_header(&mut reader, length).map_err(io)? {
         return Err(malformed(fault));
     }
-    let npy = NpyFile::new(reader).map_err(|error| malformed(reason(&error)))?;
-    let elements = npy.shape().iter().try_fold(1_u64, |product, &side| product.checked_mul(side));
-    match elements {
-        Some(elements) if elements <= length => Ok(npy),
-        _ => Err(malformed(format!("{length} bytes for an array of shape {:?}", npy.shape()))),
+    let header = NpyHeader::from_reader(&mut reader).map_err(|error| malformed(reason(&error)))?;
+    let start = reader.stream_position().map_err(io)?;
+    let dtype = header.dtype();
+    let Some((kind, big_endian)) = kind(&dtype) else {
+        return Err(malformed(format!("numbers of type {}", dtype.descr())));
+    };
+    let shape = header.shape();
+    let due = shape.iter().try_fold(kind.bytes() as u64, |bytes, &side| bytes.checked_mul(side));
+    if due != Some(length - start) {
+        let due = due.map_or_else(|| "more than a file can hold".to_owned(), |due| due.to_string());
+        let found = format!("{} bytes for an array of shape {shape:?} of {}", length - start, dtype.descr());
+        return Err(Error::malformed(path, found, format!("{due} behind its header, and one array a file; save it again")));
     }
+    let shape = shape.iter().map(|&side| side as usize).collect();
+    let row_major = header.order() == Order::C;
+    Ok(StoredArray { path: path.to_owned(), file: reader.into_inner(), start, kind, big_endian, shape, row_major })
+}
+
+/// How numbers of this type are stored, and whether their first byte is the highest.
+fn kind(dtype: &DType) -> Option<(Kind, bool)> {
+    let DType::Plain(kind) = dtype else { return None };
+    let big_endian = kind.endianness() == Endianness::Big;
+    let kind = match (kind.type_char(), kind.size_field()) {
+        (TypeChar::Float, 2) => Kind::Half,
+        (TypeChar::Float, 4) => Kind::Single,
+        (TypeChar::Float, 8) => Kind::Double,
+        (TypeChar::Int, bytes @ (1 | 2 | 4 | 8)) => Kind::Integer { bytes: bytes as usize, signed: true },
+        (TypeChar::Uint, bytes @ (1 | 2 | 4 | 8)) => Kind::Integer { bytes: bytes as usize, signed: false },
+        _ => return None,
+    };
+    Some((kind, big_endian))
 }
 
 /// What is wrong with a header that would cost its reader more than it is worth: one longer than the file, for which
@@ -55,23 +82,13 @@ fn reason(error: &std::io::Error) -> String {
     text.split(" -->").next().unwrap_or(&text).replace('\n', " ")
 }
 
-/// The values of the `.npy` at `path`, float32 or float64 in any shape, in the file's order.
+/// The values of the `.npy` at `path`, integers or floating-point numbers in any shape, in the file's order.
 ///
 /// # Errors
 ///
-/// The file is not such an array.
+/// The file is not such an array, is shorter or longer than its header says, or holds an integer beyond 2^53.
 pub fn values(path: &Path) -> Result<Vec<f64>> {
-    let expected = "an .npy of float32 or float64";
-    let malformed = |found: String| Error::malformed(path, found, expected);
-    let npy = open(path, expected)?;
-    let values: std::io::Result<Vec<f64>> = match npy.try_data::<f64>() {
-        Ok(data) => data.collect(),
-        Err(npy) => match npy.try_data::<f32>() {
-            Ok(data) => data.map(|value| value.map(f64::from)).collect(),
-            Err(npy) => return Err(malformed(format!("values of type {}", npy.dtype().descr()))),
-        },
-    };
-    values.map_err(|error| malformed(error.to_string()))
+    open(path, "an .npy of integers or floating-point numbers")?.values()
 }
 
 /// The bytes of a one-dimensional array of float64.

@@ -10,7 +10,7 @@ use gradspectra_data::{
 };
 use gradspectra_models::{
     Augmentation, Classifier, EpochReport, Initialisation, LabelledInputs, Training, TrainingEvent, TrainingExamples,
-    TrainingState, accuracy, checkpoint_bytes, detached, load_checkpoint, train,
+    TrainingState, accuracy, checkpoint_bytes, detached, load_checkpoint, read_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +133,11 @@ impl Positions<'_> {
         if let Some(weights) = &row.weights {
             self.reporter.detail(format!("weights of {}", weights.display()));
             let report = PositionReport { weights_sha256: spec.weights_sha256.clone(), ..PositionReport::default() };
-            return Ok((load_checkpoint(model, weights)?, report, 0.0));
+            let (model, converted) = read_checkpoint(model, weights)?;
+            if let Some(converted) = converted {
+                self.reporter.line(format!("  {}: {converted}", weights.display()));
+            }
+            return Ok((model, report, 0.0));
         }
         let model = spec.initialised(model)?;
         let Some(training) = &spec.training else {
