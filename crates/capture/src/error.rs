@@ -41,7 +41,9 @@ pub enum CaptureError {
         batch: usize,
     },
     /// An example's label is beyond the classes.
-    #[error("example {example} has the label {label}, the model gives logits of {classes} classes; labels count from 0")]
+    #[error(
+        "example {example} has the label {label}, the model gives logits of {classes} classes; labels count from 0"
+    )]
     LabelBeyondClasses {
         /// The example.
         example: u32,

@@ -203,7 +203,11 @@ impl ExampleFactors {
 
     /// Refuses minibatches of examples that were not captured.
     fn check(&self, minibatches: MinibatchIndices) -> Result<()> {
-        match minibatches.indices().iter().find(|&&index| self.rows.get(index as usize).is_none_or(|&row| row == u32::MAX)) {
+        match minibatches
+            .indices()
+            .iter()
+            .find(|&&index| self.rows.get(index as usize).is_none_or(|&row| row == u32::MAX))
+        {
             Some(&index) => Err(CaptureError::NotCaptured { index }),
             None => Ok(()),
         }

@@ -59,9 +59,11 @@ fn eigenvalues_above_the_error_that_is_told_are_right_and_those_below_are_not() 
 #[test]
 fn products_in_f64_keep_what_products_in_f32_lose() {
     let k = 20;
-    let exponent = |values: &[f64]| values[..k].iter().map(|value| (value / values[k - 1]).ln()).sum::<f64>() / k as f64;
+    let exponent =
+        |values: &[f64]| values[..k].iter().map(|value| (value / values[k - 1]).ln()).sum::<f64>() / k as f64;
     let exact = exponent(&eigenvalues(&gram_f64(steep)));
-    let [single, double] = [Precision::Single, Precision::Double].map(|precision| exponent(&eigenvalues(&gram(precision, steep))));
+    let [single, double] =
+        [Precision::Single, Precision::Double].map(|precision| exponent(&eigenvalues(&gram(precision, steep))));
     assert!((double - exact).abs() < 1e-5 * exact, "{double} is not {exact}");
     assert!((single - exact).abs() > 0.01 * exact, "{single} is as exact as {exact}: the case is too easy");
 }
@@ -98,7 +100,8 @@ fn a_block_far_larger_than_those_before_it_does_not_overflow() {
     for start in [0, 80] {
         builder.add_f64(Mat::from_fn(80, ITERATIONS, |row, t| entry(start + row, t)));
     }
-    let (gram, alone) = (builder.finish().unwrap(), gram_f64(|row, t| if row < 80 { 0.0 } else { entry(row.min(159), t) }));
+    let (gram, alone) =
+        (builder.finish().unwrap(), gram_f64(|row, t| if row < 80 { 0.0 } else { entry(row.min(159), t) }));
     let largest = |gram: &Gram| eigenvalues(gram)[0];
     assert!(largest(&gram).is_finite() && gram.exponent() > 900);
     assert!(largest(&gram) <= largest(&alone));

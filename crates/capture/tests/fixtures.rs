@@ -71,7 +71,8 @@ impl<M: Classifier> Case<M> {
     fn assert_agrees(&self, gram: &Gram, norm: f64) {
         let norms = npy::<f64>(&self.folder.join("gradient-norms.npy"));
         assert_relative("gradient norm", &gram.norms(), &norms, norm);
-        for (kind, matrix) in [("covariance", gram.covariance()), ("second-moment", gram.second_moment().unwrap().as_ref())]
+        for (kind, matrix) in
+            [("covariance", gram.covariance()), ("second-moment", gram.second_moment().unwrap().as_ref())]
         {
             let expected = &self.case[kind];
             let k = self.case["K"].as_u64().unwrap() as usize;
@@ -175,9 +176,7 @@ fn assert_f32_suffices(gradients: &faer::Mat<f32>, k: usize) {
     double.add_f64(faer::Mat::from_fn(parameters, iterations, |row, t| f64::from(gradients[(row, t)])));
     let (single, double) = (single.finish().unwrap(), double.finish().unwrap());
     let moments = [&single, &double].map(|gram| gram.second_moment().unwrap());
-    for (single, double) in
-        [(single.covariance(), double.covariance()), (moments[0].as_ref(), moments[1].as_ref())]
-    {
+    for (single, double) in [(single.covariance(), double.covariance()), (moments[0].as_ref(), moments[1].as_ref())] {
         let (single, double) = (Spectrum::of_gram(single).unwrap(), Spectrum::of_gram(double).unwrap());
         assert_relative("eigenvalue", &single.eigenvalues()[..k], &double.eigenvalues()[..k], SPECTRUM);
     }

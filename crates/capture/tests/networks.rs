@@ -53,7 +53,7 @@ impl Case {
 
     fn both_ways<M: Classifier>(&self, model: M, parameters: usize) {
         let device = Device::flex().autodiff();
-        let model = Initialisation::Uniform.apply(model, 5);
+        let model = Initialisation::Uniform.apply(model, 5).unwrap();
         assert_eq!(ParameterLayout::of(&model).parameters(), parameters, "{}", self.what);
         for batch in [1, 4] {
             let indices: Vec<u32> = (0..(ITERATIONS * batch) as u32).map(|index| index * 5 % EXAMPLES as u32).collect();
@@ -76,7 +76,7 @@ impl Case {
 
     fn is_refused<M: Classifier>(&self, model: M) {
         let device = Device::flex().autodiff();
-        let model = Initialisation::Uniform.apply(model, 5);
+        let model = Initialisation::Uniform.apply(model, 5).unwrap();
         let error = ExampleFactors::capture(&model, self.examples(), &[0, 1, 2, 3], &device, |_| ()).unwrap_err();
         assert!(matches!(error, CaptureError::NotFactored(_)), "{}: {error}", self.what);
         let minibatches = MinibatchIndices::new(&[0, 1, 2, 3, 4, 5, 6, 7], 4, EXAMPLES).unwrap();
@@ -122,8 +122,7 @@ fn networks_without_batch_statistics_give_the_same_both_ways_on_every_data_set()
                 .with_hidden_layers(hidden_layers)
                 .with_relu(relu)
                 .with_batch_norm(BatchNormPlacement::None);
-            let sides: Vec<usize> =
-                [features].into_iter().chain(vec![9; hidden_layers]).chain([classes]).collect();
+            let sides: Vec<usize> = [features].into_iter().chain(vec![9; hidden_layers]).chain([classes]).collect();
             let parameters = sides.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
             case.both_ways(config.init(&device), parameters);
         }

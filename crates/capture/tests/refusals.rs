@@ -126,7 +126,10 @@ impl Classifier for Beside {
 #[test]
 fn a_weight_that_is_also_used_beside_the_trace_is_found() {
     let reason = refusal(&Beside { square: linear(FEATURES, FEATURES), last: linear(FEATURES, 3) });
-    assert!(matches!(reason, NotFactored::Differs { ref path, difference } if path == "square" && difference > 0.05), "{reason}");
+    assert!(
+        matches!(reason, NotFactored::Differs { ref path, difference } if path == "square" && difference > 0.05),
+        "{reason}"
+    );
 }
 
 /// A layer that goes through the trace twice.

@@ -40,14 +40,17 @@ fn terms_that_are_made_apart_add_up_to_the_same_bits() {
         let indices = indices.materialise();
         let minibatches = MinibatchIndices::new(&indices, batch, mnist.len()).unwrap();
         let whole = factors(examples, minibatches, 0..usize::MAX);
-        let blocks: Vec<_> = whole.blocks(minibatches, 0..usize::MAX).unwrap().map(|(parameters, _)| parameters).collect();
+        let blocks: Vec<_> =
+            whole.blocks(minibatches, 0..usize::MAX).unwrap().map(|(parameters, _)| parameters).collect();
         let (mut sum, mut start) = (Gram::zeros(ITERATIONS, Precision::Single).unwrap(), 0);
         for layer in whole.layers() {
             let own = start..start + layer.parameters();
             let alone = factors(examples, minibatches, own.clone());
             assert_eq!(alone.layers(), [layer]);
             if batch == 1 {
-                sum += &alone.add_layers(Gram::zeros(ITERATIONS, Precision::Single).unwrap(), minibatches, own.clone()).unwrap();
+                sum += &alone
+                    .add_layers(Gram::zeros(ITERATIONS, Precision::Single).unwrap(), minibatches, own.clone())
+                    .unwrap();
             }
             for block in gram_terms(&blocks).into_iter().filter(|block| batch > 1 && own.contains(&block.start)) {
                 let mut term = GramBuilder::new(ITERATIONS, Precision::Single).unwrap();
@@ -73,7 +76,10 @@ fn terms_of_several_blocks_are_added_up_before_they_are_added() {
         let entry = |row: usize, t: usize| (((block.start + row) * 7 + t * 13) as f32).sin();
         faer::Mat::from_fn(block.len(), ITERATIONS, entry)
     };
-    let (mut whole, mut plain) = (GramBuilder::new(ITERATIONS, Precision::Single).unwrap(), GramBuilder::new(ITERATIONS, Precision::Single).unwrap());
+    let (mut whole, mut plain) = (
+        GramBuilder::new(ITERATIONS, Precision::Single).unwrap(),
+        GramBuilder::new(ITERATIONS, Precision::Single).unwrap(),
+    );
     for block in &blocks {
         whole.add_to_term(&terms, block.clone(), rows(block)).unwrap();
         plain.add(rows(block));

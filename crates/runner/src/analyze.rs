@@ -93,7 +93,8 @@ pub enum Fitted {
 /// T - 1, or the memory does not suffice.
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let mut matrix = MatrixFile::open(path, options.tensor.as_deref(), options.orientation)?;
-    let shape = Shape { parameters: matrix.parameters, iterations: matrix.iterations, orientation: options.orientation };
+    let shape =
+        Shape { parameters: matrix.parameters, iterations: matrix.iterations, orientation: options.orientation };
     let most = shape.most()?;
     if let Some(top) = options.top.filter(|top| !(2..=most).contains(top)) {
         return Err(Error::Unfit { reason: format!("K is {top}; with {shape} --top is 2 to {most}{}", shape.hint()) });

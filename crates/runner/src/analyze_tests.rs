@@ -173,7 +173,10 @@ fn a_fit_ends_where_the_rank_does() {
         assert_eq!(self::law(&report.covariance.eigengaps).fit.k(), 50);
         let refused = analysed("g.npy", dtype, WIDE, data, Some(100));
         let Fitted::Unfit(reason) = &refused.covariance.eigenvalues else { panic!("{refused}") };
-        assert!(reason.contains("K is 100") && reason.contains("rank is 50") && reason.contains("at most 50"), "{reason}");
+        assert!(
+            reason.contains("K is 100") && reason.contains("rank is 50") && reason.contains("at most 50"),
+            "{reason}"
+        );
         assert!(refused.to_string().contains("rank 50 of 400"), "{refused}");
         assert!((refused.norm_of_mean - 0.048_598_077_942).abs() < 1e-8, "{}", refused.norm_of_mean);
     }
@@ -219,12 +222,18 @@ fn a_power_of_two_moves_no_verdict_and_no_bit() {
             let unit = 4_f64.powi(exponent);
             assert_eq!(scaled.iteration, plain.iteration, "2^{exponent}");
             assert_eq!(scaled.dimension, plain.dimension, "2^{exponent}");
-            for (ours, theirs) in [(&scaled.covariance, &plain.covariance), (&scaled.second_moment, &plain.second_moment)] {
+            for (ours, theirs) in
+                [(&scaled.covariance, &plain.covariance), (&scaled.second_moment, &plain.second_moment)]
+            {
                 assert_eq!(ours.spectrum.largest, theirs.spectrum.largest * unit, "2^{exponent}");
                 assert_eq!(ours.spectrum.rank, theirs.spectrum.rank, "2^{exponent}");
                 assert_eq!(ours.spectrum.participation_ratio, theirs.spectrum.participation_ratio, "2^{exponent}");
                 let (ours, theirs) = (law(&ours.eigenvalues), law(&theirs.eigenvalues));
-                assert_eq!((ours.s, ours.test, ours.monte_carlo), (theirs.s, theirs.test, theirs.monte_carlo), "2^{exponent}");
+                assert_eq!(
+                    (ours.s, ours.test, ours.monte_carlo),
+                    (theirs.s, theirs.test, theirs.monte_carlo),
+                    "2^{exponent}"
+                );
             }
         }
     }
@@ -243,7 +252,8 @@ fn eigenvalues_beyond_the_range_of_numbers_are_told_as_such() {
 /// are of 100 entries, so that the share moves a little with them.
 #[test]
 fn entries_of_float64_are_tested_in_float64() {
-    let normal = |index: usize| (-2.0 * (hashed(7, index) + 0.5).ln()).sqrt() * (std::f64::consts::TAU * hashed(8, index)).cos();
+    let normal =
+        |index: usize| (-2.0 * (hashed(7, index) + 0.5).ln()).sqrt() * (std::f64::consts::TAU * hashed(8, index)).cos();
     let data: Vec<u8> = (0..WIDE[0] * WIDE[1]).flat_map(|index| (1.0 + 1e-8 * normal(index)).to_le_bytes()).collect();
     let report = analysed("offset.npy", "<f8", WIDE, &data, Some(50));
     let share = report.dimension.expect("120 parameters").gaussian_rate.expect("defined");

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use gradspectra_capture::{ExampleFactors, LayerSize};
-use gradspectra_models::{
-    BatchNormPlacement, Classifier, Fcn, FcnConfig, LabelledInputs, LeNetConfig, ResNet18Config,
-};
+use gradspectra_models::{BatchNormPlacement, Classifier, Fcn, FcnConfig, LabelledInputs, LeNetConfig, ResNet18Config};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};

@@ -31,7 +31,11 @@ pub(crate) fn open(path: &Path, expected: &str) -> Result<StoredArray> {
     if due != Some(length - start) {
         let due = due.map_or_else(|| "more than a file can hold".to_owned(), |due| due.to_string());
         let found = format!("{} bytes for an array of shape {shape:?} of {}", length - start, dtype.descr());
-        return Err(Error::malformed(path, found, format!("{due} behind its header, and one array a file; save it again")));
+        return Err(Error::malformed(
+            path,
+            found,
+            format!("{due} behind its header, and one array a file; save it again"),
+        ));
     }
     let shape = shape.iter().map(|&side| side as usize).collect();
     let row_major = header.order() == Order::C;

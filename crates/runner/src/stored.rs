@@ -159,9 +159,7 @@ impl StoredArray {
             Kind::Half => bytes.as_chunks().0.iter().map(|&two| number(f16::from_le_bytes(two).into())).collect(),
             Kind::BFloat => bytes.as_chunks().0.iter().map(|&two| number(bf16::from_le_bytes(two).into())).collect(),
             Kind::Single => bytes.as_chunks().0.iter().map(|&four| number(f32::from_le_bytes(four))).collect(),
-            Kind::Double => {
-                bytes.as_chunks().0.iter().map(|&eight| T::of_f64(f64::from_le_bytes(eight))).collect()
-            }
+            Kind::Double => bytes.as_chunks().0.iter().map(|&eight| T::of_f64(f64::from_le_bytes(eight))).collect(),
             Kind::Integer { signed, .. } => {
                 let mut places = first..;
                 let exact = |bytes| self.exact(integer(bytes, signed), places.next().unwrap_or(first));

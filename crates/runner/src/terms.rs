@@ -1,9 +1,9 @@
 //! The Gram matrix of a row's vectors as a sum of terms, which machines form apart and the folder of results keeps.
 
 use std::collections::BTreeSet;
-use std::{fs, iter};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::{fs, iter};
 
 use gradspectra_capture::{CaptureError, Gram, GramBuilder, LayerSize, ParameterLayout, gram_terms};
 

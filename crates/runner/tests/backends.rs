@@ -145,7 +145,8 @@ fn gradients_agree_with_flex() {
     let minibatches = MinibatchIndices::new(&indices, BATCH, 500).unwrap();
     let flex = Device::flex();
     for (name, device) in accelerators() {
-        let histories = [&device, &flex].map(|device| factors(device, examples, minibatches).history(minibatches).unwrap());
+        let histories =
+            [&device, &flex].map(|device| factors(device, examples, minibatches).history(minibatches).unwrap());
         assert_same_gradients(&format!("{name}, factored, LeNet"), &histories[0], &histories[1]);
         assert_same_direct(&format!("{name}, direct, LeNet"), &device, minibatches, lenet);
         let fcn = |device: &Device| Initialisation::Uniform.apply(FcnConfig::new(784).init(device), 5).unwrap();
@@ -164,7 +165,12 @@ fn assert_same_direct<M: Classifier>(
         direct_history(&model(&device), examples(500), minibatches, &device, |_| ()).unwrap()
     });
     assert_same_gradients(what, &histories[0], &histories[1]);
-    assert_same_spectra(what, &histories[0].gram_on(device).unwrap(), &histories[1].gram(Precision::Single).unwrap(), 20);
+    assert_same_spectra(
+        what,
+        &histories[0].gram_on(device).unwrap(),
+        &histories[1].gram(Precision::Single).unwrap(),
+        20,
+    );
 }
 
 #[test]

@@ -209,6 +209,33 @@ fn cases() -> Vec<Case<'static>> {
         ("analyze v.npy --top 1", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "K is 1"),
         ("analyze v.npy --top 3", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "3 iterations --top is 2 to 2"),
         ("analyze v.npy", vec![("v.npy", npy("<f4", "(2, 2)", &[0; 16]))], "T is 2"),
+        ("analyze v.npy --memory 1B", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "raise --memory"),
+        ("analyze v.npy --tensor g", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "leave --tensor out"),
+        ("analyze v.npy", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 20]))], "20"),
+        ("analyze v.npy", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 28]))], "28"),
+        (
+            "analyze v.npy",
+            vec![("v.npy", [npy("<f4", "(3, 2)", &[0; 24]), npy("<f4", "(3, 2)", &[0; 24])].concat())],
+            "24",
+        ),
+        ("analyze v.npy", vec![("v.npy", npy("<c8", "(3, 2)", &[0; 48]))], "c8"),
+        ("analyze v.npy", vec![("v.npy", npy("|b1", "(3, 2)", &[0; 6]))], "b1"),
+        ("analyze v.npy", vec![("v.npy", b"0.1,0.2\n0.3,0.4\n".to_vec())], "text"),
+        ("fit v.npy", vec![("v.npy", npy("<f8", "(2, 3)", &[0; 48]))], "analyze"),
+        ("fit v.npy", vec![("v.npy", npy("<f8", "(3,)", &[0; 16]))], "16"),
+        (
+            "analyze v.safetensors",
+            vec![("v.safetensors", safetensors(&fc1.replace("[0,16]", "[0,16]"), &[0; 20]))],
+            "20",
+        ),
+        (
+            "run x.toml",
+            {
+                let text = ROW.replace("iterations = 30", "iterations = 30\nminibatches = 'y.npy'");
+                vec![("x.toml", text.into_bytes()), ("y.npy", indices(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]))]
+            },
+            "minibatches",
+        ),
     ]
 }
 

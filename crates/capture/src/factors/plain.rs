@@ -5,10 +5,10 @@ use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
 use super::layer::{Rows, Values};
+use crate::Result;
 use crate::gram::{Gram, Precision};
 use crate::products::{Factor, Products, add_tiles};
 use crate::scale::{exponent_of, power_of_two};
-use crate::Result;
 
 /// Adds the inner products of the gradients of the examples `rows`, one an iteration, to `sum`; and from the mean gradient,
 /// in f64, its products with them and its squared norm.
@@ -96,7 +96,8 @@ impl OfMean {
             mean.iter_mut().zip(gradients.row(row)).for_each(|(sum, &value)| *sum += f64::from(value));
         }
         mean.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
-        let product = |&row: &u32| gradients.row(row).iter().zip(&mean).map(|(&value, mean)| f64::from(value) * mean).sum();
+        let product =
+            |&row: &u32| gradients.row(row).iter().zip(&mean).map(|(&value, mean)| f64::from(value) * mean).sum();
         Self {
             products: rows.par_iter().map(product).collect(),
             squared_norm: mean.iter().map(|value| value * value).sum(),
