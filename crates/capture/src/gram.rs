@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 pub use builder::GramBuilder;
 
+use crate::scale::{exponent_of, power_of_two};
 use crate::{Result, SquareMatrix};
 
 /// The numbers that inner products are formed in.
@@ -258,8 +259,11 @@ fn row_sums(matrix: &SquareMatrix<f64>) -> Vec<f64> {
     (0..order).into_par_iter().map(|i| (0..order).map(|j| entry(i, j)).sum::<f64>()).collect()
 }
 
+/// The 2-norm, of values whose squares may leave the range of f64.
 fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|value| value * value).sum::<f64>().sqrt()
+    let exponent = exponent_of(values.iter().fold(0.0, |largest, value| value.abs().max(largest)));
+    let squares = values.iter().map(|value| (value * power_of_two(-exponent)).powi(2));
+    squares.sum::<f64>().sqrt() * power_of_two(exponent)
 }
 
 /// The terms that a Gram matrix is the sum of, by their parameters: at most 128 groups of consecutive `blocks` of

@@ -204,7 +204,7 @@ fn cases() -> Vec<Case<'static>> {
         ("fit v.npy --top 3", vec![("v.npy", doubles(&[2.0, 1.0, 0.0]))], "2 of 3 values are positive"),
         ("fit v.npy", vec![("v.npy", doubles(&[2.0; 5]))], "all equal 2"),
         ("fit v.npy --top 9", vec![("v.npy", doubles(&[1.0, 2.0]))], "lower K"),
-        ("fit v.npy", vec![("v.npy", npy("|S3", "(2,)", b"abcdef"))], "values of type"),
+        ("fit v.npy", vec![("v.npy", npy("|S3", "(2,)", b"abcdef"))], "numbers of type"),
         ("analyze v.npy", vec![("v.npy", doubles(&[1.0, 2.0]))], "an array of shape [2]"),
         ("analyze v.npy --top 1", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "K is 1"),
         ("analyze v.npy --top 3", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "3 iterations --top is 2 to 2"),

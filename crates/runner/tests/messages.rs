@@ -22,6 +22,10 @@ paper = { d-ks = 0.02, power-law = true, s = 1.4 }
 [[row]]
 id = 'two'
 analysis = { values = 'eigengaps' }
+
+[[row]]
+id = 'three'
+analysis = { matrix = 'second-moment' }
 ";
 
 fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> [String; 2] {
