@@ -69,6 +69,9 @@ proptest! {
         let moved = symmetric(&scaled(&entries, exponent), order);
         let values = symmetric_eigenvalues(matrix.as_ref()).unwrap();
         prop_assert_eq!(symmetric_eigenvalues(moved.as_ref()).unwrap(), scaled(&values, exponent));
+        // Below, eigenvalues that are rounding are subnormal, and divided by T round twice.
+        let exponent = exponent.max(-900);
+        let moved = symmetric(&scaled(&entries, exponent), order);
         let (plain, spectrum) = (Spectrum::of_gram(matrix.as_ref()).unwrap(), Spectrum::of_gram(moved.as_ref()).unwrap());
         prop_assert_eq!(plain.rank(), spectrum.rank());
         prop_assert_eq!(plain.floor() * 2f64.powi(exponent), spectrum.floor());

@@ -203,6 +203,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_fit_is_at_least_as_likely_as_the_power_law_at_every_width() {
+        for exponent in -50..=8 {
+            for shape in [0.02, 0.3, 1.0, 4.0, 30.0] {
+                let width = 2f64.powi(exponent).min(300.0);
+                let logarithms: Vec<f64> = (0..40).map(|rank| width * (f64::from(rank) / 39.0).powf(shape)).collect();
+                let Some(fit) = CutOff::fit(&logarithms) else { continue };
+                let mean = logarithms.iter().sum::<f64>() / 40.0;
+                let gain: f64 = logarithms.iter().map(|&y| fit.ln_density(y) + mean.ln() + y / mean).sum();
+                assert!(gain > -1e-9, "{width}, {shape}: {gain} of {fit:?}");
+            }
+        }
+    }
+
     /// ln(e^c E_α(c)) by mpmath 1.3.0 with 40 digits.
     #[test]
     fn normalisers_agree_with_mpmath() {
