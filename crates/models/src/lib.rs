@@ -30,8 +30,8 @@ mod training;
 mod training_state;
 
 pub use checkpoint::{
-    CheckpointError, Conversion, FileKind, HeaderError, HeaderTensor, SafetensorsHeader, checkpoint_bytes, load_checkpoint,
-    read_checkpoint, save_checkpoint,
+    CheckpointError, Conversion, FileKind, HeaderError, HeaderTensor, SafetensorsHeader, checkpoint_bytes,
+    load_checkpoint, read_checkpoint, save_checkpoint,
 };
 pub use classifier::{Classifier, LabelledInputs, accuracy, cross_entropy_sum, mean_loss};
 pub use device::{GpuMemory, runs_on_cpu};

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn files_are_known_by_their_beginnings() {
-        let zip = |name: &str| [b"PK\x03\x04".as_slice(), &[0; 22], &[name.len() as u8, 0, 0, 0], name.as_bytes()].concat();
+        let zip =
+            |name: &str| [b"PK\x03\x04".as_slice(), &[0; 22], &[name.len() as u8, 0, 0, 0], name.as_bytes()].concat();
         let tar = [[0; 257].as_slice(), b"ustar"].concat();
         for (bytes, kind) in [
             (b"".to_vec(), FileKind::Empty),

@@ -89,7 +89,8 @@ fn container(
     path: &Path,
 ) -> Result<Vec<String>, CheckpointError> {
     let places = tensors.iter().map(|tensor| split(&tensor.name, known));
-    let mut fitting: BTreeSet<_> = places.filter(|(_, rest)| known.contains_key(rest)).map(|(place, _)| place).collect();
+    let mut fitting: BTreeSet<_> =
+        places.filter(|(_, rest)| known.contains_key(rest)).map(|(place, _)| place).collect();
     let owned = |place: Vec<&str>| place.into_iter().map(str::to_owned).collect();
     match (fitting.pop_first(), fitting.pop_first()) {
         (Some(only), None) => Ok(owned(only)),
