@@ -111,6 +111,7 @@ fn what_is_no_matrix_is_refused() {
     let nan = [f32::NAN.to_le_bytes().as_slice(), &good[4..]].concat();
     for (name, dtype, shape, data, expected) in [
         ("short.npy", "<f4", [PARAMETERS, ITERATIONS], &good[..100], "bytes for"),
+        ("bools.npy", "|b1", [PARAMETERS, ITERATIONS], &good[..], "numbers of type"),
         ("one.npy", "<f4", [PARAMETERS, 1], &good[..4 * PARAMETERS], "1 iterations"),
         ("nan.npy", "<f4", [PARAMETERS, ITERATIONS], &nan[..], "finite"),
         ("huge.npy", "<f4", [usize::MAX, 16], &good[..], "bytes for"),

@@ -46,7 +46,7 @@ fn shape(array: &StoredArray) -> std::result::Result<(usize, usize), String> {
         (Kind::Integer { .. }, &[iterations]) if iterations >= 2 => Ok((iterations, 1)),
         (Kind::Integer { .. }, &[iterations, batch]) if iterations >= 2 && batch >= 1 => Ok((iterations, batch)),
         (Kind::Integer { .. }, shape) => Err(format!("an array of shape {shape:?}")),
-        (kind, _) => Err(format!("numbers of type {kind:?}")),
+        (kind, _) => Err(format!("numbers of type {kind}")),
     }
 }
 
@@ -83,16 +83,29 @@ mod tests {
     }
 
     #[test]
-    fn one_and_two_dimensions_of_both_integer_types_are_read() {
-        let eight: Vec<u8> = [3_i64, 99, 0, 7].iter().flat_map(|index| index.to_le_bytes()).collect();
-        let four: Vec<u8> = [3_i32, 99, 0, 7].iter().flat_map(|index| index.to_le_bytes()).collect();
-        let header = |dtype, shape| format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
-        for (header, data, batch) in [
-            (header("<i8", "(4,)"), &eight, 1),
-            (header("<i8", "(2, 2)"), &eight, 2),
-            (header("<i4", "(2, 2)"), &four, 2),
-        ] {
-            assert_eq!(parse(&header, data).expect("valid"), (vec![3, 99, 0, 7], batch));
+    fn every_integer_type_order_and_byte_order_is_read() {
+        let header =
+            |dtype: &str, order, shape| format!("{{'descr': '{dtype}', 'fortran_order': {order}, 'shape': {shape}, }}");
+        let (rows, columns) = ([3_u8, 99, 0, 7, 21, 5], [3_u8, 7, 99, 21, 0, 5]);
+        let stored = |values: [u8; 6], width: usize, big: bool| -> Vec<u8> {
+            let little = values.iter().map(|&value| [value, 0, 0, 0, 0, 0, 0, 0]);
+            let mut numbers: Vec<Vec<u8>> = little.map(|bytes| bytes[..width].to_vec()).collect();
+            if big {
+                numbers.iter_mut().for_each(|number| number.reverse());
+            }
+            numbers.concat()
+        };
+        for (kind, width) in [("i1", 1), ("i2", 2), ("i4", 4), ("i8", 8), ("u1", 1), ("u2", 2), ("u4", 4), ("u8", 8)] {
+            for (mark, big) in [("<", false), (">", true)] {
+                let mark = if width == 1 { "|" } else { mark };
+                let dtype = format!("{mark}{kind}");
+                for (order, shape, values, batch) in
+                    [("False", "(6,)", rows, 1), ("False", "(2, 3)", rows, 3), ("True", "(2, 3)", columns, 3)]
+                {
+                    let read = parse(&header(&dtype, order, shape), &stored(values, width, big)).expect(&dtype);
+                    assert_eq!(read, (vec![3, 99, 0, 7, 21, 5], batch), "{dtype} {order}");
+                }
+            }
         }
     }
 
@@ -106,7 +119,14 @@ mod tests {
             (header("<i8", "(2,)"), indices([0, 1])[..12].to_vec(), ""),
             (header("<i8", "(4000000000000,)"), indices([0, 1]), "of shape [4000000000000]"),
             (header("<i8", "(2, 1, 1)"), indices([0, 1]), "shape [2, 1, 1]"),
-            (header("<f8", "(2,)"), indices([0, 1]), "numbers of type"),
+            (header("<f8", "(2,)"), indices([0, 1]), "numbers of type float64"),
+            (header("|b1", "(2,)"), vec![0, 1], "numbers of type '|b1'"),
+            (header("<i8", "(2,)"), indices([0, 1 << 60]), "the integer 1152921504606846976 at place 1"),
+            (
+                header("<i8", "(2,)"),
+                [indices([0, 1]), indices([0, 1])].concat(),
+                "32 bytes for an array of shape [2] of '<i8'; expected 16",
+            ),
             ("{".to_owned(), vec![], ""),
         ] {
             let error = parse(&header, &data).expect_err(expected).to_string();

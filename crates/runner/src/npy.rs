@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use gradspectra_models::FileKind;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
 use crate::error::{Error, Result};
@@ -14,6 +15,10 @@ use crate::stored::{Kind, StoredArray};
 pub(crate) fn open(path: &Path, expected: &str) -> Result<StoredArray> {
     let malformed = |found: String| Error::malformed(path, found, expected);
     let io = |source| Error::io(path, "read", source);
+    match FileKind::of(path).map_err(io)? {
+        FileKind::Npy => {}
+        kind => return Err(malformed(kind.to_string())),
+    }
     let file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     let mut reader = BufReader::new(file);

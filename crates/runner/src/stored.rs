@@ -1,5 +1,6 @@
 //! Numbers in a file: an array of NumPy, or a tensor of a SafeTensors file.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,19 @@ impl Kind {
             Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64 => integer(true),
             Dtype::U8 | Dtype::U16 | Dtype::U32 | Dtype::U64 => integer(false),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Half => formatter.write_str("float16"),
+            Self::BFloat => formatter.write_str("bfloat16"),
+            Self::Single => formatter.write_str("float32"),
+            Self::Double => formatter.write_str("float64"),
+            Self::Integer { bytes, signed: true } => write!(formatter, "int{}", 8 * bytes),
+            Self::Integer { bytes, signed: false } => write!(formatter, "uint{}", 8 * bytes),
         }
     }
 }
@@ -154,11 +168,10 @@ impl StoredArray {
         if self.big_endian {
             bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
         }
-        let number = |value| T::of_f32(value);
         Ok(match self.kind {
-            Kind::Half => bytes.as_chunks().0.iter().map(|&two| number(f16::from_le_bytes(two).into())).collect(),
-            Kind::BFloat => bytes.as_chunks().0.iter().map(|&two| number(bf16::from_le_bytes(two).into())).collect(),
-            Kind::Single => bytes.as_chunks().0.iter().map(|&four| number(f32::from_le_bytes(four))).collect(),
+            Kind::Half => bytes.as_chunks().0.iter().map(|&two| T::of_f32(f16::from_le_bytes(two).into())).collect(),
+            Kind::BFloat => bytes.as_chunks().0.iter().map(|&two| T::of_f32(bf16::from_le_bytes(two).into())).collect(),
+            Kind::Single => bytes.as_chunks().0.iter().map(|&four| T::of_f32(f32::from_le_bytes(four))).collect(),
             Kind::Double => bytes.as_chunks().0.iter().map(|&eight| T::of_f64(f64::from_le_bytes(eight))).collect(),
             Kind::Integer { signed, .. } => {
                 let mut places = first..;

@@ -52,13 +52,19 @@ fn bare_weights() -> Vec<u8> {
     text.replace("iterations", "weights = 'w.safetensors'\niterations").into_bytes()
 }
 
-/// Weights that are finite and give logits that are not.
-fn enormous() -> Vec<u8> {
+/// The tensors of [`bare_weights`], of `width` bytes a number, all of which are `byte`.
+fn kinds(dtype: &str, width: usize, byte: u8) -> Vec<u8> {
+    let (header, end) = bare_header(dtype, width);
+    safetensors(&header, &vec![byte; end])
+}
+
+/// The header of [`bare_weights`] and the length of its data.
+fn bare_header(dtype: &str, width: usize) -> (String, usize) {
     let mut end = 0;
     let mut tensor = |name: &str, shape: &[usize]| {
         let start = end;
-        end += 4 * shape.iter().product::<usize>();
-        format!("\"{name}\":{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{start},{end}]}}")
+        end += width * shape.iter().product::<usize>();
+        format!("\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":{shape:?},\"data_offsets\":[{start},{end}]}}")
     };
     let tensors = [
         tensor("fc1.bias", &[2]),
@@ -66,7 +72,13 @@ fn enormous() -> Vec<u8> {
         tensor("fc2.bias", &[12]),
         tensor("fc2.weight", &[12, 2]),
     ];
-    safetensors(&format!("{{{}}}", tensors.join(",")), &3e38_f32.to_le_bytes().repeat(end / 4))
+    (format!("{{{}}}", tensors.join(",")), end)
+}
+
+/// Weights that are finite and give logits that are not.
+fn enormous() -> Vec<u8> {
+    let (header, end) = bare_header("F32", 4);
+    safetensors(&header, &3e38_f32.to_le_bytes().repeat(end / 4))
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -94,6 +106,7 @@ fn cases() -> Vec<Case<'static>> {
         let text = ROW.replace("batch-size = 2\niterations = 30", "minibatches = 'y.npy'").replace("'fcn'", model);
         vec![("x.toml", text.into_bytes()), ("y.npy", bytes)]
     };
+    let bare = |bytes| vec![("x.toml", bare_weights()), ("w.safetensors", bytes)];
     let drawn = |bytes| drawn_through("'fcn', batch-norm = 'none'", bytes);
     let row = |bytes| vec![("x.toml", bytes)];
     let fc1 = "{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
@@ -155,6 +168,10 @@ fn cases() -> Vec<Case<'static>> {
         ("run x.toml", given(safetensors(fc1, &[0; 4])), "w.safetensors: "),
         ("run x.toml", given(safetensors(fc1, &[0; 16])), "w.safetensors: "),
         ("run x.toml", given(safetensors("{}", &[])), "has no tensor fc1"),
+        ("run x.toml", given(b"epoch,loss\n".to_vec()), "w.safetensors: it is text, as CSV is"),
+        ("run x.toml", given(safetensors(fc1, &[0; 20])), "20 bytes behind the header, which tells of 16"),
+        ("run x.toml", bare(kinds("I64", 8, 0)), "tensor fc1.bias is of int64"),
+        ("run x.toml", bare(kinds("F64", 8, 0x7f)), "beyond float32's range with the value 1.38"),
         ("run x.toml", vec![("x.toml", bare_weights()), ("w.safetensors", enormous())], "is not finite"),
         ("run x.toml", drawn(b"not numpy".to_vec()), "y.npy: "),
         ("run x.toml", drawn(indices(&[0, 1, 20_000])), "y.npy: index 20000; expected 0 to 10429"),
@@ -204,30 +221,47 @@ fn cases() -> Vec<Case<'static>> {
         ("fit v.npy --top 3", vec![("v.npy", doubles(&[2.0, 1.0, 0.0]))], "2 of 3 values are positive"),
         ("fit v.npy", vec![("v.npy", doubles(&[2.0; 5]))], "all equal 2"),
         ("fit v.npy --top 9", vec![("v.npy", doubles(&[1.0, 2.0]))], "lower K"),
-        ("fit v.npy", vec![("v.npy", npy("|S3", "(2,)", b"abcdef"))], "numbers of type"),
+        ("fit v.npy", vec![("v.npy", npy("|S3", "(2,)", b"abcdef"))], "numbers of type '|S3'"),
+        (
+            "fit v.npy",
+            vec![("v.npy", npy("<f8", "(3, 2)", &[0; 48]))],
+            "shape [3, 2]; expected N values, of shape [N]; `grad",
+        ),
+        ("fit v.npy", vec![("v.npy", npy("<f8", "()", &[0; 8]))], "an array of shape []; expected N values"),
+        (
+            "fit v.npy",
+            vec![("v.npy", [doubles(&[3.0, 2.0]), doubles(&[1.0])].concat())],
+            "152 bytes for an array of shape [2]",
+        ),
+        ("fit v.npy", vec![("v.npy", npy("|b1", "(2,)", &[0, 1]))], "numbers of type '|b1'"),
+        ("fit v.npy", vec![("v.npy", indices(&[3, 1 << 54]))], "the integer 18014398509481984 at place 1"),
+        ("fit v.csv", vec![("v.csv", b"1.5,2\n".to_vec())], "v.csv: text, as CSV is; expected N integers or"),
+        ("fit v.npy", vec![("v.npy", gzip(b"1"))], "a gzip file"),
+        (
+            "analyze v.npy",
+            vec![("v.npy", [doubles(&[3.0]), doubles(&[1.0])].concat())],
+            "bytes for an array of shape [1]",
+        ),
+        (
+            "analyze v.npy --tensor g",
+            vec![("v.npy", npy("<f4", "(4, 2)", &[0; 32]))],
+            "--tensor is g; v.npy is an .npy",
+        ),
+        (
+            "analyze v.safetensors",
+            vec![("v.safetensors", safetensors(&fc1.replace("fc1.weight", "g"), &[0; 17]))],
+            "17 bytes behind the header, which tells of 16",
+        ),
+        (
+            "analyze v.safetensors",
+            vec![("v.safetensors", b"<html></html>".to_vec())],
+            "v.safetensors: a page in HTML; expected a matrix",
+        ),
         ("analyze v.npy", vec![("v.npy", doubles(&[1.0, 2.0]))], "an array of shape [2]"),
         ("analyze v.npy --top 1", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "K is 1"),
         ("analyze v.npy --top 3", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "3 iterations --top is 2 to 2"),
         ("analyze v.npy", vec![("v.npy", npy("<f4", "(2, 2)", &[0; 16]))], "T is 2"),
         ("analyze v.npy --memory 1B", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "raise --memory"),
-        ("analyze v.npy --tensor g", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "leave --tensor out"),
-        ("analyze v.npy", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 20]))], "20"),
-        ("analyze v.npy", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 28]))], "28"),
-        (
-            "analyze v.npy",
-            vec![("v.npy", [npy("<f4", "(3, 2)", &[0; 24]), npy("<f4", "(3, 2)", &[0; 24])].concat())],
-            "24",
-        ),
-        ("analyze v.npy", vec![("v.npy", npy("<c8", "(3, 2)", &[0; 48]))], "c8"),
-        ("analyze v.npy", vec![("v.npy", npy("|b1", "(3, 2)", &[0; 6]))], "b1"),
-        ("analyze v.npy", vec![("v.npy", b"0.1,0.2\n0.3,0.4\n".to_vec())], "text"),
-        ("fit v.npy", vec![("v.npy", npy("<f8", "(2, 3)", &[0; 48]))], "analyze"),
-        ("fit v.npy", vec![("v.npy", npy("<f8", "(3,)", &[0; 16]))], "16"),
-        (
-            "analyze v.safetensors",
-            vec![("v.safetensors", safetensors(&fc1.replace("[0,16]", "[0,16]"), &[0; 20]))],
-            "20",
-        ),
         (
             "run x.toml",
             {
@@ -279,6 +313,29 @@ fn fault(folder: &Path, line: &str, expected: &str) -> Option<String> {
         && (usage || error.lines().count() == 1)
         && !error.contains("panicked");
     (!right).then(|| format!("{line}: expected {expected}, got {:?} {error}", output.status.code()))
+}
+
+#[test]
+fn integers_and_halves_are_fitted_and_analysed_and_float64_weights_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let values: Vec<i64> = (1..50).map(|k| k * k).collect();
+    write("i.npy", indices(&values));
+    write("f.npy", doubles(&values.iter().map(|&value| value as f64).collect::<Vec<_>>()));
+    let fit = |name| common::succeed(folder.path(), &["fit", name, "--format", "json"]).stdout;
+    assert_eq!(fit("i.npy"), fit("f.npy"));
+    let entries: Vec<i16> = (0..120).map(|index| index * index % 37 - 18).collect();
+    write("i16.npy", npy(">i2", "(12, 10)", &entries.iter().flat_map(|entry| entry.to_be_bytes()).collect::<Vec<_>>()));
+    let single: Vec<u8> = entries.iter().flat_map(|&entry| f64::from(entry).to_le_bytes()).collect();
+    write("f64.npy", npy("<f8", "(12, 10)", &single));
+    let analyze =
+        |name| common::succeed(folder.path(), &["analyze", name, "--top", "5", "--format", "json", "-q"]).stdout;
+    assert_eq!(analyze("i16.npy"), analyze("f64.npy"));
+    write("x.toml", bare_weights());
+    write("w.safetensors", kinds("F64", 8, 0x3f));
+    let run = common::succeed(folder.path(), &["run", "x.toml"]);
+    let told = String::from_utf8_lossy(&run.stderr).matches("4 of 4 tensors are float64, rounded to float32").count();
+    assert_eq!(told, 1, "{}", String::from_utf8_lossy(&run.stderr));
 }
 
 #[test]

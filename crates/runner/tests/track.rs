@@ -172,6 +172,8 @@ fn trained<M: Classifier>(model: M, features: usize, is_due: impl Fn(usize) -> b
         }
         ControlFlow::Continue(())
     });
+    // Burn writes what an optimiser remembers of the parameters in no fixed order.
+    optimiser.sort_unstable();
     [checkpoint_bytes(&trained.unwrap(), path).unwrap(), optimiser]
 }
 

@@ -58,7 +58,7 @@ pub(super) fn to_single(tensor: Tensor, conversion: &mut Conversion, path: &Path
     }
     let singles: Vec<f32> = values.iter().map(|&value| value as f32).collect();
     if let Some(place) = singles.iter().position(|value| value.is_infinite()) {
-        let what = format!("with the value {}, beyond float32's range", values[place]);
+        let what = format!("beyond float32's range with the value {:?}; scale it down", values[place]);
         return Err(CheckpointError::Numbers { path, tensor: name, what });
     }
     if dtype != DType::F32 {
