@@ -136,7 +136,10 @@ impl StoredArray {
         let Some(tensor) = chosen else {
             let (found, mend) = match names.is_empty() {
                 true => ("no tensors".to_owned(), expected.to_owned()),
-                false => (format!("the tensors {}", names.join(", ")), "one of them, named with --tensor".to_owned()),
+                false => (
+                    format!("the tensors {}", names.join(", ")),
+                    "one of them: `analyze --tensor` names it, `fit` takes a file of one".to_owned(),
+                ),
             };
             return Err(Error::malformed(path, found, mend));
         };

@@ -5,7 +5,6 @@ mod format;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gradspectra_analysis::AnalysisError;
 use gradspectra_data::{DataRoot, Split};
 use gradspectra_models::{Classifier, LabelledInputs, TrainingEvent, TrainingState, mean_loss};
 use serde::{Deserialize, Serialize};
@@ -283,7 +282,7 @@ fn capture<M: Classifier>(captured: &mut Captured<M>, task: &Task) -> Result<(Op
             accepted: report.accepted,
             p_value: report.monte_carlo.p_value,
         }),
-        Err(Error::Analysis(AnalysisError::TooFewPositive { .. } | AnalysisError::AllEqual { .. })) => None,
+        Err(Error::Analysis(error)) if error.is_of_the_values() => None,
         Err(error) => return Err(error),
     };
     Ok((law, SpectrumSummary::of(&spectrum)))
