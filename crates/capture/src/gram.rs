@@ -225,6 +225,15 @@ impl Gram {
         Self { centred: gram, along_mean, mean_squared_norm, uncentred, precision, exponent }
     }
 
+    /// Adds the Gram matrix of other parameters, of which less may be exact, or a larger power of two taken out.
+    fn add(&mut self, other: &Self) {
+        self.precision = self.precision.min(other.precision);
+        let exponent = self.exponent.max(other.exponent);
+        self.take_out(exponent);
+        let factor = power_of_two(2 * (other.exponent - exponent));
+        self.add_numbers(other.numbers().map(|number| number * factor));
+    }
+
     /// Whether nothing but zeros were added to it.
     fn is_zero(&self) -> bool {
         self.mean_squared_norm == 0.0 && (0..self.iterations()).all(|t| self.centred.entry(t, t) == 0.0)
@@ -232,7 +241,7 @@ impl Gram {
 
     /// Multiplies what it consists of by 4^(exponent − `exponent`), so that `exponent` is taken out.
     fn take_out(&mut self, exponent: i32) {
-        let factor = 4.0_f64.powi(self.exponent - exponent);
+        let factor = power_of_two(2 * (self.exponent - exponent));
         if factor != 1.0 && !self.is_zero() {
             self.centred.update_lower(|_, _, value| value * factor);
             self.along_mean.iter_mut().for_each(|value| *value *= factor);
@@ -244,11 +253,7 @@ impl Gram {
 
 impl AddAssign<&Gram> for Gram {
     fn add_assign(&mut self, other: &Gram) {
-        self.precision = self.precision.min(other.precision);
-        let exponent = self.exponent.max(other.exponent);
-        self.take_out(exponent);
-        let factor = 4.0_f64.powi(other.exponent - exponent);
-        self.add_numbers(other.numbers().map(|number| number * factor));
+        self.add(other);
     }
 }
 
