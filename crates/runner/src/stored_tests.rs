@@ -40,19 +40,19 @@ fn every_kind_of_number_is_read_as_it_is() {
     let tenth = 0.099_975_585_937_5;
     let single = f64::from(0.1_f32);
     for (kind, bytes, expected) in [
-        ("f2", vec![[0x3e, 0x00], [0xae, 0x66]].concat(), [1.5, -tenth]),
-        ("f4", vec![1.5_f32.to_be_bytes(), (-0.1_f32).to_be_bytes()].concat(), [1.5, -single]),
-        ("f8", vec![1.5_f64.to_be_bytes(), (-0.1_f64).to_be_bytes()].concat(), [1.5, -0.1]),
-        ("i2", vec![[0x01, 0x02], [0xff, 0xfe]].concat(), [258.0, -2.0]),
-        ("u2", vec![[0x01, 0x02], [0xff, 0xfe]].concat(), [258.0, 65534.0]),
-        ("i4", vec![[0, 0, 1, 2], [0xff, 0xff, 0xff, 0xfe]].concat(), [258.0, -2.0]),
-        ("u4", vec![[0, 0, 1, 2], [0xff, 0xff, 0xff, 0xfe]].concat(), [258.0, 4_294_967_294.0]),
+        ("f2", [[0x3e, 0x00], [0xae, 0x66]].concat(), [1.5, -tenth]),
+        ("f4", [1.5_f32.to_be_bytes(), (-0.1_f32).to_be_bytes()].concat(), [1.5, -single]),
+        ("f8", [1.5_f64.to_be_bytes(), (-0.1_f64).to_be_bytes()].concat(), [1.5, -0.1]),
+        ("i2", [[0x01, 0x02], [0xff, 0xfe]].concat(), [258.0, -2.0]),
+        ("u2", [[0x01, 0x02], [0xff, 0xfe]].concat(), [258.0, 65534.0]),
+        ("i4", [[0, 0, 1, 2], [0xff, 0xff, 0xff, 0xfe]].concat(), [258.0, -2.0]),
+        ("u4", [[0, 0, 1, 2], [0xff, 0xff, 0xff, 0xfe]].concat(), [258.0, 4_294_967_294.0]),
         (
             "i8",
-            vec![(1_i64 << 53).to_be_bytes(), (-(1_i64 << 53)).to_be_bytes()].concat(),
+            [(1_i64 << 53).to_be_bytes(), (-(1_i64 << 53)).to_be_bytes()].concat(),
             [9_007_199_254_740_992.0, -9_007_199_254_740_992.0],
         ),
-        ("u8", vec![(1_u64 << 53).to_be_bytes(), 7_u64.to_be_bytes()].concat(), [9_007_199_254_740_992.0, 7.0]),
+        ("u8", [(1_u64 << 53).to_be_bytes(), 7_u64.to_be_bytes()].concat(), [9_007_199_254_740_992.0, 7.0]),
     ] {
         let width = bytes.len() / 2;
         let little: Vec<u8> = bytes.chunks(width).flat_map(|number| number.iter().rev().copied()).collect();
@@ -95,7 +95,7 @@ fn what_is_not_exact_whole_or_alone_is_refused_with_the_sizes() {
         (safetensors("BOOL", "[2]", &[0, 1]), "numbers of type BOOL"),
         (safetensors("C64", "[1]", &[0; 8]), "numbers of type C64"),
         (safetensors("F8_E4M3", "[2]", &[0; 2]), "numbers of type F8_E4M3"),
-        ([safetensors("F64", "[1]", &[0; 8]), vec![0; 3]].concat(), "11 bytes behind the header, which tells of 8"),
+        ([safetensors("F64", "[1]", &[0; 8]), [0; 3]].concat(), "11 bytes behind the header, which tells of 8"),
         (safetensors("F64", "[2]", &[0; 8]), "bytes 0 to 8 for g, F64 of shape [2]"),
         (b"1.5,2\n".to_vec(), "text, as CSV is"),
         (b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0G.npy".to_vec(), "an .npz archive of NumPy"),
