@@ -95,7 +95,7 @@ fn what_is_not_exact_whole_or_alone_is_refused_with_the_sizes() {
         (safetensors("BOOL", "[2]", &[0, 1]), "numbers of type BOOL"),
         (safetensors("C64", "[1]", &[0; 8]), "numbers of type C64"),
         (safetensors("F8_E4M3", "[2]", &[0; 2]), "numbers of type F8_E4M3"),
-        ([safetensors("F64", "[1]", &[0; 8]), [0; 3]].concat(), "11 bytes behind the header, which tells of 8"),
+        ([safetensors("F64", "[1]", &[0; 8]), vec![0; 3]].concat(), "11 bytes behind the header, which tells of 8"),
         (safetensors("F64", "[2]", &[0; 8]), "bytes 0 to 8 for g, F64 of shape [2]"),
         (b"1.5,2\n".to_vec(), "text, as CSV is"),
         (b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0G.npy".to_vec(), "an .npz archive of NumPy"),
