@@ -134,8 +134,10 @@ fn rows_that_cannot_be_followed_are_refused_where_they_are_named() {
     }
 }
 
-/// The bytes of the weights and of the optimiser after a training with captures at the steps that `is_due` says.
-fn trained<M: Classifier>(model: M, features: usize, is_due: impl Fn(usize) -> bool) -> [Vec<u8>; 2] {
+/// The bytes of the weights after a training of nine steps with captures at the first six, where `is_due` says so: what an
+/// optimiser remembers shows in the last three. (Burn writes that in no fixed order.)
+fn trained<M: Classifier>(model: M, features: usize, is_due: impl Fn(usize) -> bool) -> Vec<u8> {
+    const LAST_LOOK: usize = 6;
     const EXAMPLES: usize = 24;
     let device = Device::flex().autodiff();
     let model = Initialisation::Uniform.apply(model, 11).unwrap();
@@ -144,7 +146,7 @@ fn trained<M: Classifier>(model: M, features: usize, is_due: impl Fn(usize) -> b
     let labels: Vec<u32> = (0..EXAMPLES as u32).map(|index| index * 7 % 10).collect();
     let examples = LabelledInputs::new(&inputs, &labels, features);
     let training =
-        Training { epochs: 2, batch: 8, optimiser: Optimiser::Momentum, learning_rate: 0.01, ..Training::mnist() };
+        Training { epochs: 3, batch: 8, optimiser: Optimiser::Momentum, learning_rate: 0.01, ..Training::mnist() };
     let indices: Vec<u32> = (0..12).collect();
     let look = |model: &M| {
         let minibatches = MinibatchIndices::new(&indices, 4, EXAMPLES).unwrap();
@@ -157,37 +159,33 @@ fn trained<M: Classifier>(model: M, features: usize, is_due: impl Fn(usize) -> b
             Err(error) => panic!("{error}"),
         }
     };
-    let path = Path::new("unwritten");
-    let mut optimiser = Vec::new();
     let state = TrainingState::new(model, &training);
     if is_due(0) {
         look(state.model());
     }
     let order = |epoch: usize| (0..24).map(|index| (index * 7 + epoch as u32) % 24).collect();
     let trained = train(state, &training, examples, &device, order, |state, event| {
-        match event {
-            TrainingEvent::Step(step) if is_due(step) => look(state.model()),
-            TrainingEvent::Epoch(_) => optimiser = state.optimiser_bytes(path).unwrap(),
-            TrainingEvent::Step(_) => {}
+        if let TrainingEvent::Step(step) = event
+            && step <= LAST_LOOK
+            && is_due(step)
+        {
+            look(state.model());
         }
         ControlFlow::Continue(())
     });
-    // Burn writes what an optimiser remembers of the parameters in no fixed order.
-    optimiser.sort_unstable();
-    [checkpoint_bytes(&trained.unwrap(), path).unwrap(), optimiser]
+    checkpoint_bytes(&trained.unwrap(), Path::new("unwritten")).unwrap()
 }
 
 fn assert_unmoved<M: Classifier>(name: &str, features: usize, build: impl Fn() -> M) {
     let undisturbed = trained(build(), features, |_| false);
-    assert!(undisturbed.iter().all(|bytes| !bytes.is_empty()));
+    assert!(!undisturbed.is_empty());
     for (steps, is_due) in [
         ("every step", (|_| true) as fn(usize) -> bool),
         ("every second step", |step| step.is_multiple_of(2)),
         ("the steps after a break", |step| step > 3),
     ] {
-        let [weights, optimiser] = trained(build(), features, is_due);
-        assert!(weights == undisturbed[0], "the weights of {name} with captures at {steps}");
-        assert!(optimiser == undisturbed[1], "the optimiser of {name} with captures at {steps}");
+        let weights = trained(build(), features, is_due);
+        assert!(weights == undisturbed, "the weights of {name} with captures at {steps}");
     }
 }
 
