@@ -57,13 +57,13 @@ pub fn idx(bytes: &[u8]) {
     let folder = folder("idx");
     write(&folder, "t10k-images-idx3-ubyte", images);
     write(&folder, "t10k-labels-idx1-ubyte", labels);
-    let _ = load_images(DataSet::Mnist, Split::Test, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
+    let _ = Mnist {}.load_images(Split::Test, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
 }
 
 /// A file of CIFAR's binary version, first as CIFAR-10's and then as CIFAR-100's.
 pub fn cifar_binary(bytes: &[u8]) {
     let folder = folder("cifar-binary");
-    for (data_set, name) in [(DataSet::Cifar10, "test_batch.bin"), (DataSet::Cifar100, "test.bin")] {
+    for (data_set, name) in [(&Cifar10 {}, "test_batch.bin"), (&Cifar100 {}, "test.bin")] {
         write(&folder, name, bytes);
         let _ =
             load_images(data_set, Split::Test, LoadOptions::default(), &DataRoot::Given(folder.clone()), &mut silent);
@@ -74,14 +74,14 @@ pub fn cifar_binary(bytes: &[u8]) {
 pub fn cifar_archive(bytes: &[u8]) {
     let folder = folder("cifar-archive");
     write(&folder, "cifar-10-binary.tar.gz", bytes);
-    let _ = load_images(DataSet::Cifar10, Split::Test, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
+    let _ = Cifar10 {}.load_images(Split::Test, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
 }
 
 /// Avila's training file.
 pub fn avila(bytes: &[u8]) {
     let folder = folder("avila");
     write(&folder, "avila-tr.txt", bytes);
-    let _ = load(DataSet::Avila, Split::Train, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
+    let _ = Avila {}.load(Split::Train, LoadOptions::default(), &DataRoot::Given(folder), &mut silent);
 }
 
 /// The values of an `.npy`.

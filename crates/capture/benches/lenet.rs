@@ -18,7 +18,7 @@ const BATCHES: [usize; 5] = [1, 10, 100, 1000, 10_000];
 
 static MNIST: LazyLock<Examples> = LazyLock::new(|| {
     let root = DataRoot::Given(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"));
-    let loaded = load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ());
+    let loaded = Mnist {}.load(Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ());
     loaded.expect("MNIST is in the clone").examples
 });
 

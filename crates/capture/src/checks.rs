@@ -1,8 +1,8 @@
 //! What a capture makes sure of before it goes on.
 
 use burn::module::ModuleVisitor;
-use burn::tensor::{Device, Int, Tensor};
-use gradspectra_models::{Classifier, LabelledInputs, Trace, cross_entropy_sum, detached, runs_on_cpu};
+use burn::tensor::{Device, Tensor};
+use gradspectra_models::{Examples, Model, Trace, detached, losses, runs_on_cpu};
 
 use crate::{CaptureError, ParameterLayout, Result};
 
@@ -13,10 +13,10 @@ const EXAMPLES: usize = 32;
 /// the classes, a model whose loss moves from one evaluation to the next.
 ///
 /// `indices` are those of the capture.
-pub(crate) fn check<M: Classifier>(
+pub(crate) fn check<M: Model>(
     model: &M,
     layout: &ParameterLayout,
-    examples: LabelledInputs,
+    examples: impl Examples<Batch = M::Batch> + Copy,
     indices: &[u32],
     device: &Device,
 ) -> Result<()> {
@@ -41,25 +41,16 @@ pub(crate) fn check<M: Classifier>(
 }
 
 /// The summed loss of the examples `indices`, which a backward pass can start from even where it depends on no parameter.
-pub(crate) fn loss_sum<M: Classifier>(
+pub(crate) fn loss_sum<M: Model>(
     model: &M,
-    examples: LabelledInputs,
+    examples: impl Examples<Batch = M::Batch> + Copy,
     indices: &[u32],
     device: &Device,
     trace: &mut Trace,
 ) -> Result<Tensor<1>> {
-    let (inputs, labels): (Tensor<2>, Tensor<1, Int>) = examples.gather(indices, device);
-    let logits = model.logits(inputs, trace);
-    let [rows, classes] = logits.dims();
-    if rows != indices.len() {
-        return Err(CaptureError::LogitsPerExample { rows, examples: indices.len() });
-    }
-    let label = |example: u32| examples.labels()[example as usize];
-    if let Some(&example) = indices.iter().find(|&&example| label(example) as usize >= classes) {
-        return Err(CaptureError::LabelBeyondClasses { example, label: label(example), classes });
-    }
+    let losses = losses(model, examples.batch(indices, device), indices, trace)?;
     let anchor = Tensor::<1>::zeros([1], device).require_grad();
-    Ok(cross_entropy_sum(logits, labels) + anchor)
+    Ok(losses.sum() + anchor)
 }
 
 /// Modules that draw random numbers, by their type's name.

@@ -4,7 +4,7 @@ use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
-use gradspectra_models::{Classifier, LabelledInputs, Optimiser, Trace, detached};
+use gradspectra_models::{Examples, Model, Optimiser, Trace, detached};
 
 use crate::checks::{check, loss_sum};
 use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, ParameterSlot, Result};
@@ -26,17 +26,17 @@ pub enum Trajectory {
     },
 }
 
-/// Captures one gradient of the mean cross-entropy a minibatch, each by a backward pass of its own.
+/// Captures one gradient of the mean loss a minibatch, each by a backward pass of its own.
 ///
 /// `model` lives on the autodiff device `device`. `progress` hears how many iterations are done.
 ///
 /// # Errors
 ///
-/// A parameter without a gradient, a gradient that is not finite, a label beyond the classes, a loss that a second
+/// A parameter without a gradient, a gradient that is not finite, examples that do not fit the model, a loss that a second
 /// evaluation does not repeat, or a device without autodiff.
-pub fn direct_history<M: Classifier>(
+pub fn direct_history<M: Model>(
     model: &M,
-    examples: LabelledInputs,
+    examples: impl Examples<Batch = M::Batch> + Copy,
     minibatches: MinibatchIndices,
     device: &Device,
     progress: impl FnMut(usize),
@@ -52,15 +52,15 @@ pub fn direct_history<M: Classifier>(
 ///
 /// # Errors
 ///
-/// A parameter without a gradient, a gradient that is not finite, a label beyond the classes, a loss that a second
+/// A parameter without a gradient, a gradient that is not finite, examples that do not fit the model, a loss that a second
 /// evaluation does not repeat, or a device without autodiff.
 ///
 /// # Panics
 ///
 /// If `rows` goes beyond the parameters.
-pub fn direct_block<M: Classifier>(
+pub fn direct_block<M: Model>(
     model: &M,
-    examples: LabelledInputs,
+    examples: impl Examples<Batch = M::Batch> + Copy,
     minibatches: MinibatchIndices,
     device: &Device,
     trajectory: Trajectory,
@@ -81,9 +81,9 @@ pub fn direct_block<M: Classifier>(
 /// # Errors
 ///
 /// A parameter without a gradient, a gradient that is not finite, or an error of `visit`.
-pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
+pub fn for_each_gradient<M: Model, E: From<CaptureError>>(
     model: &M,
-    examples: LabelledInputs,
+    examples: impl Examples<Batch = M::Batch> + Copy,
     minibatches: MinibatchIndices,
     device: &Device,
     trajectory: Trajectory,
@@ -111,7 +111,7 @@ pub fn for_each_gradient<M: Classifier, E: From<CaptureError>>(
 }
 
 /// A gradient in the order of `layout`, read from the device at once; errors name its `place`.
-pub(crate) fn read<M: Classifier>(
+pub(crate) fn read<M: Model>(
     model: &M,
     layout: &ParameterLayout,
     gradients: &Gradients,

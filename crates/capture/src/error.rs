@@ -1,5 +1,7 @@
 use std::ops::Range;
 
+use gradspectra_models::ExamplesError;
+
 /// Why gradients could not be captured.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -40,26 +42,9 @@ pub enum CaptureError {
         /// B.
         batch: usize,
     },
-    /// An example's label is beyond the classes.
-    #[error(
-        "example {example} has the label {label}, the model gives logits of {classes} classes; labels count from 0"
-    )]
-    LabelBeyondClasses {
-        /// The example.
-        example: u32,
-        /// Its label.
-        label: u32,
-        /// The number of classes.
-        classes: usize,
-    },
-    /// The model gives another number of rows of logits than there are examples.
-    #[error("the model gives {rows} rows of logits for {examples} examples; give one row an example")]
-    LogitsPerExample {
-        /// The rows.
-        rows: usize,
-        /// The examples.
-        examples: usize,
-    },
+    /// Examples do not fit the model.
+    #[error(transparent)]
+    Examples(#[from] ExamplesError),
     /// The device computes no gradients.
     #[error("the device computes no gradients; build the model on device.autodiff() and give that device")]
     NoAutodiff,

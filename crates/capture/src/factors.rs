@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
-use gradspectra_models::{Classifier, GpuMemory, LabelledInputs, LayerFactors, Trace, detached, runs_on_cpu};
+use gradspectra_models::{Examples, GpuMemory, LayerFactors, Model, Trace, detached, runs_on_cpu};
 
 use crate::checks::{check, loss_sum};
 use crate::direct::read;
@@ -38,7 +38,7 @@ pub struct ExampleFactors {
 impl ExampleFactors {
     /// Runs the examples `indices` once through `model`, which lives on the autodiff device `device`.
     ///
-    /// An example's logits must depend on that example alone, and every use of a layer must go through the trace: the
+    /// An example's loss must depend on that example alone, and every use of a layer must go through the trace: the
     /// gradient of the first examples by factors is held to that of a backward pass. `progress` hears how many examples
     /// are done.
     ///
@@ -46,11 +46,11 @@ impl ExampleFactors {
     ///
     /// [`CaptureError::NotFactored`] with the layer or parameter and the reason where the model does not take part, so
     /// that [`direct_history`](crate::direct_history) is the way; and all that stops that way too: a gradient that is not
-    /// finite, a layer whose output does not reach the loss, a label beyond the classes, an example that is not there, a
+    /// finite, a layer whose output does not reach the loss, examples that do not fit the model, an example that is not there, a
     /// loss that a second evaluation does not repeat, a device without autodiff.
-    pub fn capture<M: Classifier>(
+    pub fn capture<M: Model>(
         model: &M,
-        examples: LabelledInputs,
+        examples: impl Examples<Batch = M::Batch> + Copy,
         indices: &[u32],
         device: &Device,
         progress: impl FnMut(usize),
@@ -65,9 +65,9 @@ impl ExampleFactors {
     /// # Errors
     ///
     /// As of [`capture`](Self::capture); of gradients that are not finite, those of the layers wanted.
-    pub fn capture_parameters<M: Classifier>(
+    pub fn capture_parameters<M: Model>(
         model: &M,
-        examples: LabelledInputs,
+        examples: impl Examples<Batch = M::Batch> + Copy,
         indices: &[u32],
         wanted: &[Range<usize>],
         device: &Device,
@@ -228,9 +228,9 @@ fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {
     }
 }
 
-fn trace<M: Classifier>(
+fn trace<M: Model>(
     model: &M,
-    examples: LabelledInputs,
+    examples: impl Examples<Batch = M::Batch> + Copy,
     chunk: &[u32],
     device: &Device,
 ) -> Result<Vec<LayerFactors>> {
@@ -265,11 +265,11 @@ fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -
 }
 
 /// Holds the summed gradient of the first examples of `chunk`, which were captured first, to that of a backward pass.
-fn hold_to_a_pass<'a, M: Classifier>(
+fn hold_to_a_pass<'a, M: Model>(
     layers: impl Iterator<Item = &'a Layer>,
     model: &M,
     layout: &ParameterLayout,
-    examples: LabelledInputs,
+    examples: impl Examples<Batch = M::Batch> + Copy,
     chunk: &[u32],
     device: &Device,
 ) -> Result<()> {

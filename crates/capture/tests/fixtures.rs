@@ -9,7 +9,7 @@ use gradspectra_capture::{
     CaptureError, ExampleFactors, GradientHistory, Gram, GramBuilder, MinibatchIndices, NotFactored, Precision,
     direct_history,
 };
-use gradspectra_data::{DataRoot, DataSet, Examples, LoadOptions, Minibatches, Sampling, Split, load};
+use gradspectra_data::{DataRoot, Examples, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
 use gradspectra_models::{
     BatchNormPlacement, Classifier, FcnConfig, Initialisation, LabelledInputs, LeNet, LeNetConfig, load_checkpoint,
 };
@@ -89,7 +89,7 @@ impl<M: Classifier> Case<M> {
 
 fn mnist() -> Examples {
     let root = DataRoot::Given(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"));
-    load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
+    Mnist {}.load(Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
 }
 
 fn npy<T: npyz::Deserialize>(path: &Path) -> Vec<T> {

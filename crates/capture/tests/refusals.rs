@@ -6,7 +6,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, Linea
 use burn::tensor::activation::{relu, tanh};
 use burn::tensor::{Device, Tensor};
 use gradspectra_capture::{CaptureError, ExampleFactors, MinibatchIndices, NotFactored, direct_history};
-use gradspectra_models::{Classifier, LabelledInputs, Trace};
+use gradspectra_models::{Classifier, ExamplesError, LabelledInputs, Trace};
 
 const EXAMPLES: usize = 12;
 const FEATURES: usize = 6;
@@ -234,7 +234,7 @@ fn a_label_beyond_the_classes_is_refused_with_its_example() {
     let mut labels = [0, 1, 2].repeat(EXAMPLES / 3);
     labels[7] = 3;
     let model = Untraced { first: linear(FEATURES, 4), last: linear(4, 3) };
-    let expected = CaptureError::LabelBeyondClasses { example: 7, label: 3, classes: 3 };
+    let expected = CaptureError::from(ExamplesError::Label { example: 7, label: 3, classes: 3 });
     assert_eq!(direct(&model, &labels, &device()), Err(expected));
 }
 

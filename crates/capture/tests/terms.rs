@@ -6,14 +6,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use gradspectra_capture::{CaptureError, ExampleFactors, Gram, GramBuilder, MinibatchIndices, Precision, gram_terms};
-use gradspectra_data::{DataRoot, DataSet, Examples, LoadOptions, Minibatches, Sampling, Split, load};
+use gradspectra_data::{DataRoot, Examples, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
 use gradspectra_models::{Initialisation, LabelledInputs, LeNet, LeNetConfig};
 
 const ITERATIONS: usize = 50;
 
 fn mnist() -> Examples {
     let root = DataRoot::Given(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets"));
-    load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
+    Mnist {}.load(Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
 }
 
 fn lenet() -> LeNet {

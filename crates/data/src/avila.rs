@@ -2,12 +2,61 @@
 
 use std::path::Path;
 
-use crate::{error::Result, file::malformed};
+use serde::{Deserialize, Serialize};
 
-pub(crate) const FEATURES: usize = 10;
-pub(crate) const CLASSES: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "W", "X", "Y"];
+use crate::{
+    catalogue::{Source, Split},
+    data_set::{DataFacts, LabelledDataSet, LoadOptions, Loaded},
+    download::Progress,
+    error::Result,
+    examples::Examples,
+    file::{FileProvenance, malformed},
+    locate::DataRoot,
+    normalisation::Normalisation,
+};
+
+const FEATURES: usize = 10;
+const CLASSES: [&str; 12] = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "W", "X", "Y"];
 /// The published features are z-scores; 59 of the 104,300 training values lie outside.
 const CLIP: f32 = 10.0;
+
+/// Page layout of a manuscript: 10 features, 12 copyists.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Avila {}
+
+pub(crate) const SOURCE: Source = Source { name: "avila", train: &[&["avila-tr.txt"]], test: &[&["avila-ts.txt"]] };
+
+impl LabelledDataSet for Avila {
+    fn title(&self) -> String {
+        SOURCE.listing().title.clone()
+    }
+
+    fn facts(&self, _options: LoadOptions) -> Result<DataFacts> {
+        Ok(DataFacts { shape: vec![FEATURES], classes: CLASSES.len(), examples: 10_430 })
+    }
+
+    fn load(&self, split: Split, options: LoadOptions, root: &DataRoot, progress: &mut Progress) -> Result<Loaded> {
+        let mut files = Vec::new();
+        let mut read = |split| {
+            let read = SOURCE.read(split, root, progress)?;
+            files.extend(SOURCE.provenance(&read));
+            rows(&read[0].0, &read[0].1)
+        };
+        let rows = read(split)?;
+        let features = match (options.normalisation, split) {
+            (Normalisation::None, _) => rows.features,
+            (_, Split::Train) => standardise(&rows.features, &rows.features),
+            (_, Split::Test) => standardise(&read(Split::Train)?.features, &rows.features),
+        };
+        let examples = Examples::new(features, vec![FEATURES], rows.labels, CLASSES.len())?;
+        Ok(Loaded { examples, files })
+    }
+
+    fn files_at_hand(&self, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {
+        SOURCE.at_hand(split, root)
+    }
+}
 
 /// The rows of an Avila file.
 #[derive(Debug, PartialEq)]

@@ -1,24 +1,15 @@
 //! The known files of each data set: `datasets/datasets.toml`, built into the program.
 
-use std::{collections::BTreeMap, fmt, sync::LazyLock};
+use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-/// A data set of the paper's experiments (§A).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DataSet {
-    /// Handwritten digits, `[1, 28, 28]`, 10 classes.
-    Mnist,
-    /// Colour images, `[3, 32, 32]`, 10 classes.
-    #[serde(rename = "cifar-10")]
-    Cifar10,
-    /// Colour images, `[3, 32, 32]`, 100 classes in 20 coarse ones.
-    #[serde(rename = "cifar-100")]
-    Cifar100,
-    /// Page layout of a manuscript, `[10]`, 12 copyists.
-    Avila,
-}
+use crate::{
+    download::Progress,
+    error::Result,
+    file::{self, FileProvenance},
+    locate::DataRoot,
+};
 
 /// One of a data set's two official parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,51 +42,50 @@ pub(crate) struct ListedFile {
     pub mirrors: Vec<String>,
 }
 
-static CATALOGUE: LazyLock<BTreeMap<DataSet, Listing>> = LazyLock::new(|| {
+static CATALOGUE: LazyLock<BTreeMap<String, Listing>> = LazyLock::new(|| {
     toml::from_str(include_str!("../../../datasets/datasets.toml"))
         .expect("a test parses datasets.toml and finds all data sets in it")
 });
 
-impl DataSet {
-    /// All data sets.
-    pub const ALL: [Self; 4] = [Self::Mnist, Self::Cifar10, Self::Cifar100, Self::Avila];
+/// The sets of files, each of which holds the whole split.
+type FileSets = &'static [&'static [&'static str]];
 
-    /// The name as its authors write it.
-    pub fn title(self) -> &'static str {
-        &self.listing().title
-    }
-
-    pub(crate) fn listing(self) -> &'static Listing {
-        &CATALOGUE[&self]
-    }
-
-    /// The sets of files, each of which holds the whole split.
-    pub(crate) fn file_sets(self, split: Split) -> &'static [&'static [&'static str]] {
-        match (self, split) {
-            (Self::Mnist, Split::Train) => &[
-                &["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"],
-                &["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-            ],
-            (Self::Mnist, Split::Test) => &[
-                &["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"],
-                &["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"],
-            ],
-            (Self::Cifar10, Split::Train) => &[
-                &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
-                &["cifar-10-binary.tar.gz"],
-            ],
-            (Self::Cifar10, Split::Test) => &[&["test_batch.bin"], &["cifar-10-binary.tar.gz"]],
-            (Self::Cifar100, Split::Train) => &[&["train.bin"], &["cifar-100-binary.tar.gz"]],
-            (Self::Cifar100, Split::Test) => &[&["test.bin"], &["cifar-100-binary.tar.gz"]],
-            (Self::Avila, Split::Train) => &[&["avila-tr.txt"]],
-            (Self::Avila, Split::Test) => &[&["avila-ts.txt"]],
-        }
-    }
+/// The files of an official data set.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its name in `datasets/datasets.toml`.
+    pub name: &'static str,
+    pub train: FileSets,
+    pub test: FileSets,
 }
 
-impl fmt::Display for DataSet {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.title())
+impl Source {
+    pub fn listing(&self) -> &'static Listing {
+        &CATALOGUE[self.name]
+    }
+
+    pub fn file_sets(&self, split: Split) -> FileSets {
+        match split {
+            Split::Train => self.train,
+            Split::Test => self.test,
+        }
+    }
+
+    /// The files of a split as they lie on disk, where they are at hand; nothing is downloaded or parsed.
+    pub fn at_hand(&self, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {
+        let provenance = |path: PathBuf| Ok(FileProvenance::of(&path, &file::read(&path)?, self.listing()));
+        root.at_hand(self, split).map(|paths| paths.into_iter().map(provenance).collect()).transpose()
+    }
+
+    /// The files of a split and what is in them, found or downloaded.
+    pub fn read(&self, split: Split, root: &DataRoot, progress: &mut Progress) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let paths = root.locate(self, split, progress)?;
+        paths.into_iter().map(|path| file::read(&path).map(|bytes| (path, bytes))).collect()
+    }
+
+    /// Where `files` are from.
+    pub fn provenance(&self, files: &[(PathBuf, Vec<u8>)]) -> Vec<FileProvenance> {
+        files.iter().map(|(path, bytes)| FileProvenance::of(path, bytes, self.listing())).collect()
     }
 }
 
@@ -114,11 +104,13 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{avila, cifar, mnist};
 
     #[test]
     fn every_file_of_every_split_is_listed_with_a_hash_and_https_mirrors() {
-        for data_set in DataSet::ALL {
-            let listing = data_set.listing();
+        let sources = [&mnist::SOURCE, &cifar::CIFAR_10, &cifar::CIFAR_100, &avila::SOURCE];
+        for source in sources {
+            let listing = source.listing();
             for file in &listing.files {
                 assert_eq!(file.sha256.len(), 64, "{}", file.name);
                 assert!(file.sha256.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -129,20 +121,12 @@ mod tests {
                 }
             }
             for split in [Split::Train, Split::Test] {
-                for name in data_set.file_sets(split).concat() {
+                for name in source.file_sets(split).concat() {
                     assert!(listing.files.iter().any(|file| file.name == name), "{name}");
                 }
             }
         }
-        assert_eq!(CATALOGUE.len(), DataSet::ALL.len());
-    }
-
-    #[test]
-    fn names_are_those_of_experiment_files() {
-        for (data_set, name) in DataSet::ALL.iter().zip(["mnist", "cifar-10", "cifar-100", "avila"]) {
-            let value = toml::Value::try_from(data_set).expect("a string");
-            assert_eq!(value.as_str(), Some(name));
-        }
+        assert_eq!(CATALOGUE.len(), sources.len());
     }
 
     #[test]

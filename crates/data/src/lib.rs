@@ -1,18 +1,18 @@
 //! The data of gradspectra's experiments: MNIST, CIFAR-10, CIFAR-100 and Avila (§A of "On the Overlooked Structure
 //! of Stochastic Gradients", NeurIPS 2023), their normalisation, label corruption, augmentation and minibatches.
 //!
-//! [`load`] finds a data set ([`DataRoot`]), downloads it if it is nowhere, checks it and gives [`Examples`], which are
+//! A [`LabelledDataSet`] finds its files ([`DataRoot`]), downloads them if they are nowhere, checks them and gives [`Examples`], which are
 //! a Burn dataset. Everything random takes a seed and gives the same numbers on any machine and thread count.
 //!
 //! ```
 //! use gradspectra_data::{
-//!     DataRoot, DataSet, LabelCorruption, LoadOptions, Minibatches, Sampling, Split, load,
+//!     DataRoot, LabelCorruption, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split,
 //! };
 //!
 //! # fn main() -> gradspectra_data::Result<()> {
 //! let root = DataRoot::new(None)?;
 //! let mut silent = |_: &str, _: u64, _: u64| {};
-//! let mut loaded = load(DataSet::Mnist, Split::Test, LoadOptions::default(), &root, &mut silent)?;
+//! let mut loaded = Mnist {}.load(Split::Test, LoadOptions::default(), &root, &mut silent)?;
 //! assert_eq!(loaded.examples.shape(), [1, 28, 28]);
 //! assert!(loaded.files.iter().all(|file| file.listed));
 //!
@@ -34,6 +34,7 @@ mod augment;
 mod avila;
 mod catalogue;
 mod cifar;
+mod data_set;
 mod download;
 mod error;
 mod examples;
@@ -41,22 +42,25 @@ mod file;
 mod idx;
 mod images;
 mod labels;
-mod load;
 mod locate;
 mod minibatches;
+mod mnist;
 mod normalisation;
+mod official;
 mod seed;
 
 pub use augment::{augmentation_generator, crop_and_flip};
-pub use catalogue::{DataSet, Split};
-pub use cifar::Cifar100Labels;
+pub use avila::Avila;
+pub use catalogue::Split;
+pub use cifar::{Cifar10, Cifar100, Cifar100Labels};
+pub use data_set::{DataFacts, LabelledDataSet, LoadOptions, Loaded, LoadedImages};
 pub use download::Progress;
 pub use error::{DataError, Result};
 pub use examples::{Example, Examples};
 pub use file::FileProvenance;
 pub use images::ImageSet;
 pub use labels::LabelCorruption;
-pub use load::{LoadOptions, Loaded, LoadedImages, files_at_hand, load, load_images};
 pub use locate::DataRoot;
 pub use minibatches::{MinibatchReader, Minibatches, Sampling, epoch_order};
+pub use mnist::Mnist;
 pub use normalisation::{Normalisation, Normaliser};

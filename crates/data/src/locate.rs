@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    catalogue::{DataSet, Listing, Split},
+    catalogue::{Listing, Source, Split},
     download::{Progress, download},
     error::{DataError, Result},
 };
@@ -64,8 +64,8 @@ impl DataRoot {
     }
 
     /// The files of one of the split's file sets, where they are at hand.
-    pub(crate) fn at_hand(&self, data_set: DataSet, split: Split) -> Option<Vec<PathBuf>> {
-        let (listing, file_sets) = (data_set.listing(), data_set.file_sets(split));
+    pub(crate) fn at_hand(&self, source: &Source, split: Split) -> Option<Vec<PathBuf>> {
+        let (listing, file_sets) = (source.listing(), source.file_sets(split));
         match self {
             Self::Given(folder) => find(folder, listing, file_sets),
             Self::Searched { folders, cache } => {
@@ -75,13 +75,12 @@ impl DataRoot {
     }
 
     /// The files of one of the split's file sets, downloaded if need be.
-    pub(crate) fn locate(&self, data_set: DataSet, split: Split, progress: &mut Progress) -> Result<Vec<PathBuf>> {
-        let listing = data_set.listing();
-        let file_sets = data_set.file_sets(split);
+    pub(crate) fn locate(&self, source: &Source, split: Split, progress: &mut Progress) -> Result<Vec<PathBuf>> {
+        let (listing, file_sets) = (source.listing(), source.file_sets(split));
         let (folders, cache) = match self {
             Self::Given(folder) => {
                 return find(folder, listing, file_sets).ok_or_else(|| DataError::MissingInGiven {
-                    title: data_set.title(),
+                    title: &listing.title,
                     path: missing(folder, listing, file_sets),
                 });
             }
@@ -95,7 +94,7 @@ impl DataRoot {
             let files = names.iter().map(|name| listing.downloadable(name));
             files.collect::<Option<Vec<_>>>()
         });
-        let source = match (cache, mirrored) {
+        let failure = match (cache, mirrored) {
             (Some(cache), Some(files)) => {
                 let folder = cache.join(&listing.folders[0]);
                 let paths = files.into_iter().map(|file| match folder.join(&file.name) {
@@ -111,17 +110,17 @@ impl DataRoot {
         };
         let searched: Vec<_> = folders.iter().chain(cache).map(|folder| folder.display().to_string()).collect();
         Err(DataError::NotFound {
-            title: data_set.title(),
+            title: &listing.title,
             searched: if searched.is_empty() { "nowhere".to_owned() } else { searched.join(", ") },
             mend: format!(
                 "{}, or put {} into a folder and name that folder in {VARIABLE}",
-                match source {
+                match failure {
                     Some(_) => "try the download again",
                     None => "run inside a clone of gradspectra",
                 },
                 file_sets[0].join(", "),
             ),
-            source,
+            source: failure,
         })
     }
 }

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::{avila, cifar, mnist};
 
 const BATCHES: [&str; 5] =
     ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
@@ -23,24 +24,24 @@ fn searched(folders: &[&Path], cache: Option<&Path>) -> DataRoot {
     }
 }
 
-fn locate(root: &DataRoot, data_set: DataSet) -> Result<Vec<PathBuf>> {
+fn locate(root: &DataRoot, source: &Source) -> Result<Vec<PathBuf>> {
     let mut no_download = |name: &str, _: u64, _: u64| panic!("download of {name}");
-    root.locate(data_set, Split::Train, &mut no_download)
+    root.locate(source, Split::Train, &mut no_download)
 }
 
 #[test]
 fn a_split_is_found_in_each_of_its_layouts() -> Result<()> {
     for (data_set, layout, names) in [
-        (DataSet::Avila, "avila", vec!["avila-tr.txt"]),
-        (DataSet::Avila, ".", vec!["avila-tr.txt"]),
-        (DataSet::Cifar10, "cifar-10/cifar-10-batches-bin", BATCHES.to_vec()),
-        (DataSet::Cifar10, "cifar-10-batches-bin", BATCHES.to_vec()),
-        (DataSet::Cifar10, ".", BATCHES.to_vec()),
-        (DataSet::Cifar10, ".", vec!["cifar-10-binary.tar.gz"]),
-        (DataSet::Cifar100, "cifar-100", vec!["cifar-100-binary.tar.gz"]),
-        (DataSet::Cifar100, "cifar-100-binary", vec!["train.bin"]),
-        (DataSet::Mnist, "mnist", vec!["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]),
-        (DataSet::Mnist, "MNIST/raw", vec!["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]),
+        (&avila::SOURCE, "avila", vec!["avila-tr.txt"]),
+        (&avila::SOURCE, ".", vec!["avila-tr.txt"]),
+        (&cifar::CIFAR_10, "cifar-10/cifar-10-batches-bin", BATCHES.to_vec()),
+        (&cifar::CIFAR_10, "cifar-10-batches-bin", BATCHES.to_vec()),
+        (&cifar::CIFAR_10, ".", BATCHES.to_vec()),
+        (&cifar::CIFAR_10, ".", vec!["cifar-10-binary.tar.gz"]),
+        (&cifar::CIFAR_100, "cifar-100", vec!["cifar-100-binary.tar.gz"]),
+        (&cifar::CIFAR_100, "cifar-100-binary", vec!["train.bin"]),
+        (&mnist::SOURCE, "mnist", vec!["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]),
+        (&mnist::SOURCE, "MNIST/raw", vec!["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]),
     ] {
         let root = folder();
         let layout = root.path().join(layout);
@@ -58,9 +59,9 @@ fn the_first_folder_with_the_whole_split_is_taken() -> Result<()> {
     put(whole.path(), &BATCHES);
     put(cache.path(), &BATCHES);
     let root = searched(&[partial.path(), whole.path()], Some(cache.path()));
-    assert_eq!(locate(&root, DataSet::Cifar10)?[0], whole.path().join("./data_batch_1.bin"));
+    assert_eq!(locate(&root, &cifar::CIFAR_10)?[0], whole.path().join("./data_batch_1.bin"));
     let root = searched(&[partial.path()], Some(cache.path()));
-    assert_eq!(locate(&root, DataSet::Cifar10)?[0], cache.path().join("./data_batch_1.bin"));
+    assert_eq!(locate(&root, &cifar::CIFAR_10)?[0], cache.path().join("./data_batch_1.bin"));
     Ok(())
 }
 
@@ -68,12 +69,12 @@ fn the_first_folder_with_the_whole_split_is_taken() -> Result<()> {
 fn a_given_folder_is_the_only_one() {
     let root = folder();
     let given = DataRoot::Given(root.path().to_owned());
-    let error = locate(&given, DataSet::Mnist).expect_err("empty").to_string();
+    let error = locate(&given, &mnist::SOURCE).expect_err("empty").to_string();
     let path = root.path().join("mnist/train-images-idx3-ubyte.gz");
     assert!(error.starts_with(&format!("{} does not exist; put MNIST there", path.display())), "{error}");
 
     put(&root.path().join("cifar-10-batches-bin"), &BATCHES[..2]);
-    let error = locate(&given, DataSet::Cifar10).expect_err("partial").to_string();
+    let error = locate(&given, &cifar::CIFAR_10).expect_err("partial").to_string();
     assert!(error.contains("cifar-10-batches-bin/data_batch_3.bin does not exist"), "{error}");
 }
 
@@ -81,13 +82,13 @@ fn a_given_folder_is_the_only_one() {
 fn what_is_nowhere_and_has_no_mirror_names_the_folders_and_the_mend() {
     let (first, cache) = (folder(), folder());
     let root = searched(&[first.path()], Some(cache.path()));
-    let error = locate(&root, DataSet::Avila).expect_err("empty").to_string();
+    let error = locate(&root, &avila::SOURCE).expect_err("empty").to_string();
     let searched_folders = format!("(searched: {}, {});", first.path().display(), cache.path().display());
     for part in ["Avila is missing ", &searched_folders, "put avila-tr.txt into a folder", VARIABLE] {
         assert!(error.contains(part), "{part:?} is not in {error:?}");
     }
     let root = searched(&[first.path()], None);
-    let error = locate(&root, DataSet::Mnist).expect_err("no cache").to_string();
+    let error = locate(&root, &mnist::SOURCE).expect_err("no cache").to_string();
     assert!(error.contains("MNIST is missing (searched: "), "{error}");
 }
 
@@ -96,7 +97,7 @@ fn a_download_that_fails_is_the_source_of_the_error() {
     let folder = folder();
     put(folder.path(), &["file"]);
     let root = searched(&[], Some(&folder.path().join("file")));
-    let error = locate(&root, DataSet::Cifar10).expect_err("no folder to download into");
+    let error = locate(&root, &cifar::CIFAR_10).expect_err("no folder to download into");
     assert!(error.to_string().contains("CIFAR-10 is missing"), "{error}");
     assert!(error.to_string().contains("try the download again"), "{error}");
     let source = std::error::Error::source(&error).expect("the failed download").to_string();

@@ -2,7 +2,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::DataSet,
     error::{Result, invalid},
     examples::Examples,
     images::ImageSet,
@@ -92,20 +91,6 @@ impl Normaliser {
     pub fn unit(shape: [usize; 3]) -> Self {
         let size = shape.iter().product();
         Self { shape, means: vec![0.0; size], deviations: vec![1.0; size] }
-    }
-
-    /// The constants of `data_set` that the field uses, of the training images' x/255.
-    ///
-    /// MNIST's are those of PyTorch's examples (`pytorch/examples`, `mnist/main.py`). CIFAR's are the training images'
-    /// own to four places; the deviations 0.2023, 0.1994, 0.2010 that some programs use for CIFAR-10 are means of
-    /// single images' deviations.
-    pub(crate) fn constants(data_set: DataSet, shape: [usize; 3]) -> Result<Self> {
-        match data_set {
-            DataSet::Cifar10 => Self::per_channel(shape, &[0.4914, 0.4822, 0.4465], &[0.2470, 0.2435, 0.2616]),
-            DataSet::Cifar100 => Self::per_channel(shape, &[0.5071, 0.4865, 0.4409], &[0.2673, 0.2564, 0.2762]),
-            DataSet::Mnist => Self::per_channel(shape, &[0.1307], &[0.3081]),
-            DataSet::Avila => Err(invalid("the data set", data_set, "one of images")),
-        }
     }
 
     /// The shape `[C, H, W]` of the images that this normalises.

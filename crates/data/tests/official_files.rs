@@ -6,7 +6,7 @@ use std::{
 };
 
 use gradspectra_data::{
-    DataRoot, DataSet, ImageSet, LoadOptions, Loaded, Normalisation, Result, Split, load, load_images,
+    Avila, Cifar10, Cifar100, DataRoot, ImageSet, LabelledDataSet, LoadOptions, Loaded, Mnist, Normalisation, Result, Split,
 };
 
 fn clone() -> DataRoot {
@@ -15,9 +15,9 @@ fn clone() -> DataRoot {
 
 fn silent(_: &str, _: u64, _: u64) {}
 
-fn load_from(root: &DataRoot, data_set: DataSet, split: Split, normalisation: Normalisation) -> Result<Loaded> {
+fn load_from(root: &DataRoot, data_set: &dyn LabelledDataSet, split: Split, normalisation: Normalisation) -> Result<Loaded> {
     let options = LoadOptions { normalisation, ..LoadOptions::default() };
-    load(data_set, split, options, root, &mut silent)
+    data_set.load(split, options, root, &mut silent)
 }
 
 fn mean_and_deviation(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
@@ -43,7 +43,7 @@ fn channel(images: &ImageSet, channel: usize) -> (f64, f64) {
 #[test]
 fn mnist_is_the_official_one() -> Result<()> {
     for (split, count, first) in [(Split::Train, 60_000, [5, 0, 4, 1, 9]), (Split::Test, 10_000, [7, 2, 1, 0, 4])] {
-        let loaded = load_images(DataSet::Mnist, split, LoadOptions::default(), &clone(), &mut silent)?;
+        let loaded = Mnist {}.load_images(split, LoadOptions::default(), &clone(), &mut silent)?.expect("images");
         let images = &loaded.images;
         assert_eq!((images.len(), images.shape(), images.classes()), (count, [1, 28, 28], 10));
         assert_eq!(images.labels()[..5], first);
@@ -59,12 +59,12 @@ fn mnist_is_the_official_one() -> Result<()> {
 
 #[test]
 fn mnist_is_standardised_as_a_whole_or_by_pixel() -> Result<()> {
-    let whole = load_from(&clone(), DataSet::Mnist, Split::Train, Normalisation::PerChannel)?;
+    let whole = load_from(&clone(), &Mnist {}, Split::Train, Normalisation::PerChannel)?;
     let (mean, deviation) = mean_and_deviation(whole.examples.inputs().iter().map(|&x| f64::from(x)));
     assert_close(mean, 0.0, 1e-3);
     assert_close(deviation, 1.0, 1e-3);
 
-    let by_pixel = load_from(&clone(), DataSet::Mnist, Split::Train, Normalisation::PerPixel)?;
+    let by_pixel = load_from(&clone(), &Mnist {}, Split::Train, Normalisation::PerPixel)?;
     let pixel = |index| by_pixel.examples.inputs().iter().skip(index).step_by(784).map(|&x| f64::from(x));
     for index in [14 * 28 + 14, 10 * 28 + 9] {
         let (mean, deviation) = mean_and_deviation(pixel(index));
@@ -78,7 +78,7 @@ fn mnist_is_standardised_as_a_whole_or_by_pixel() -> Result<()> {
 #[test]
 fn avila_is_the_official_one() -> Result<()> {
     let counts = [4286, 5, 103, 352, 1095, 1961, 446, 519, 831, 44, 522, 266];
-    let raw = load_from(&clone(), DataSet::Avila, Split::Train, Normalisation::None)?;
+    let raw = load_from(&clone(), &Avila {}, Split::Train, Normalisation::None)?;
     assert_eq!((raw.examples.len(), raw.examples.shape(), raw.examples.classes()), (10_430, &[10][..], 12));
     for (class, expected) in counts.into_iter().enumerate() {
         let count = raw.examples.labels().iter().filter(|&&label| label as usize == class).count();
@@ -87,14 +87,14 @@ fn avila_is_the_official_one() -> Result<()> {
     assert_eq!(raw.examples.input(6619)[1], 386.0);
     assert!(raw.files[0].listed);
 
-    let standardised = load_from(&clone(), DataSet::Avila, Split::Train, Normalisation::PerChannel)?;
+    let standardised = load_from(&clone(), &Avila {}, Split::Train, Normalisation::PerChannel)?;
     for feature in 0..10 {
         let values = standardised.examples.inputs().iter().skip(feature).step_by(10);
         let (mean, deviation) = mean_and_deviation(values.map(|&x| f64::from(x)));
         assert_close(mean, 0.0, 1e-6);
         assert_close(deviation, 1.0, 1e-6);
     }
-    let test = load_from(&clone(), DataSet::Avila, Split::Test, Normalisation::PerChannel)?;
+    let test = load_from(&clone(), &Avila {}, Split::Test, Normalisation::PerChannel)?;
     assert_eq!(test.examples.len(), 10_437);
     assert!(test.examples.inputs().iter().all(|value| value.abs() < 15.0));
     Ok(())
@@ -108,10 +108,11 @@ fn cifar_is_the_official_one_where_it_is() -> Result<()> {
     };
     let cifar_10 = [0.4914, 0.4822, 0.4465, 0.2470, 0.2435, 0.2616];
     let cifar_100 = [0.5071, 0.4865, 0.4409, 0.2673, 0.2564, 0.2762];
-    for (data_set, classes, statistics) in [(DataSet::Cifar10, 10, cifar_10), (DataSet::Cifar100, 100, cifar_100)] {
+    let data_sets: [(&dyn LabelledDataSet, _, _); 2] = [(&Cifar10 {}, 10, cifar_10), (&Cifar100 {}, 100, cifar_100)];
+    for (data_set, classes, statistics) in data_sets {
         for (split, count) in [(Split::Train, 50_000), (Split::Test, 10_000)] {
             let root = DataRoot::Given(folder.clone());
-            let loaded = load_images(data_set, split, LoadOptions::default(), &root, &mut silent)?;
+            let loaded = data_set.load_images(split, LoadOptions::default(), &root, &mut silent)?.expect("images");
             let images = &loaded.images;
             assert_eq!((images.len(), images.shape(), images.classes()), (count, [3, 32, 32], classes));
             for class in 0..classes {

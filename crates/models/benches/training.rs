@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use divan::counter::ItemsCount;
 use gradspectra_models::{
-    Classifier, Initialisation, LabelledInputs, LeNet, LeNetConfig, Trace, Training, TrainingState, cross_entropy_sum,
+    Examples, Initialisation, LabelledInputs, LeNet, LeNetConfig, Model, Trace, Training, TrainingState,
     train,
 };
 use rand::RngExt;
@@ -50,9 +50,9 @@ fn traced_chunk(bencher: divan::Bencher) {
     let model = lenet(&device).no_grad();
     let indices: Vec<u32> = (0..examples as u32).collect();
     bencher.counter(ItemsCount::new(examples)).bench(|| {
-        let (inputs, labels) = LabelledInputs::new(&inputs, &labels, FEATURES).gather(&indices, &device);
+        let batch = Examples::batch(&LabelledInputs::new(&inputs, &labels, FEATURES), &indices, &device);
         let mut trace = Trace::recording();
-        let loss = cross_entropy_sum(model.logits(inputs, &mut trace), labels);
+        let loss = model.losses(batch, &mut trace).sum();
         trace.resolve(loss.backward()).expect("every layer reaches the loss")
     });
 }

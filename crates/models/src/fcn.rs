@@ -5,7 +5,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Classifier, Trace};
+use crate::{Architecture, Classifier, Facts, Trace};
 
 /// Where a fully connected network normalises over the minibatch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,4 +132,109 @@ impl Classifier for Fcn {
         }
         x
     }
+}
+
+/// The fully connected network as an experiment file writes it:
+/// `{ kind = "fcn", width = 70, hidden-layers = 1, batch-norm = "before-linear" }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct FcnSettings {
+    /// The number of neurons of a hidden layer.
+    pub width: usize,
+    /// The number of hidden layers.
+    pub hidden_layers: usize,
+    /// Where BatchNorm stands.
+    pub batch_norm: BatchNormPlacement,
+}
+
+impl Default for FcnSettings {
+    fn default() -> Self {
+        Self { width: 70, hidden_layers: 1, batch_norm: BatchNormPlacement::BeforeLinear }
+    }
+}
+
+/// The linear network of §A.1 as an experiment file writes it:
+/// `{ kind = "lnn", width = 70, hidden-layers = 3, batch-norm = "none", relu = false }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct LnnSettings {
+    /// The number of neurons of a hidden layer.
+    pub width: usize,
+    /// The number of hidden layers.
+    pub hidden_layers: usize,
+    /// Where BatchNorm stands.
+    pub batch_norm: BatchNormPlacement,
+    /// Puts ReLU between the layers.
+    pub relu: bool,
+}
+
+impl Default for LnnSettings {
+    fn default() -> Self {
+        Self { width: 70, hidden_layers: 3, batch_norm: BatchNormPlacement::None, relu: false }
+    }
+}
+
+impl Architecture for FcnSettings {
+    type Model = Fcn;
+
+    fn title(&self) -> String {
+        format!("{}Layer-FCN", self.hidden_layers + 1)
+    }
+
+    fn build(&self, facts: &Facts, device: &Device) -> Result<Fcn, String> {
+        check_layers(self.hidden_layers, self.width)?;
+        Ok(FcnConfig::new(facts.features())
+            .with_classes(facts.targets)
+            .with_width(self.width)
+            .with_hidden_layers(self.hidden_layers)
+            .with_batch_norm(self.batch_norm)
+            .init(device))
+    }
+
+    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
+        Some(multiply_adds(facts, self.hidden_layers, self.width))
+    }
+}
+
+impl Architecture for LnnSettings {
+    type Model = Fcn;
+
+    fn title(&self) -> String {
+        format!("{}Layer-LNN", self.hidden_layers + 1)
+    }
+
+    fn build(&self, facts: &Facts, device: &Device) -> Result<Fcn, String> {
+        check_layers(self.hidden_layers, self.width)?;
+        Ok(FcnConfig::lnn(facts.features())
+            .with_classes(facts.targets)
+            .with_width(self.width)
+            .with_hidden_layers(self.hidden_layers)
+            .with_batch_norm(self.batch_norm)
+            .with_relu(self.relu)
+            .init(device))
+    }
+
+    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
+        Some(multiply_adds(facts, self.hidden_layers, self.width))
+    }
+}
+
+/// Refuses layers that [`Fcn`] does not have.
+fn check_layers(hidden_layers: usize, width: usize) -> Result<(), String> {
+    /// The most units of a layer.
+    const WIDEST: usize = 1 << 20;
+    if hidden_layers <= Fcn::MOST_HIDDEN_LAYERS && (1..=WIDEST).contains(&width) {
+        return Ok(());
+    }
+    let most = Fcn::MOST_HIDDEN_LAYERS;
+    Err(format!(
+        "it has hidden-layers {hidden_layers} and width {width}; give hidden-layers from 0 to {most} and a width of 1 to \
+         {WIDEST}"
+    ))
+}
+
+fn multiply_adds(facts: &Facts, hidden_layers: usize, width: usize) -> u64 {
+    let sides = [facts.features()].into_iter().chain(vec![width; hidden_layers]).chain([facts.targets]);
+    let sides: Vec<usize> = sides.collect();
+    sides.windows(2).map(|pair| (pair[0] * pair[1]) as u64).sum()
 }

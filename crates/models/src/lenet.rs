@@ -4,8 +4,9 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
-use crate::{Classifier, Trace, pool_relu};
+use crate::{Architecture, Classifier, Facts, Trace, pool_relu};
 
 /// Configuration of [`LeNet`].
 #[derive(Config, Debug)]
@@ -73,5 +74,46 @@ impl Classifier for LeNet {
         let x = relu(trace.layer("fc1", &self.fc1, x.flatten(1, 3)));
         let x = relu(trace.layer("fc2", &self.fc2, x));
         trace.layer("fc3", &self.fc3, x)
+    }
+}
+
+/// LeNet as an experiment file writes it: `{ kind = "lenet", padded = false }`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LeNetSettings {
+    /// Pads the first convolution by 2.
+    #[serde(default)]
+    pub padded: bool,
+}
+
+impl Architecture for LeNetSettings {
+    type Model = LeNet;
+
+    fn title(&self) -> String {
+        if self.padded { "LeNet (padded)".to_owned() } else { "LeNet".to_owned() }
+    }
+
+    fn build(&self, facts: &Facts, device: &Device) -> Result<LeNet, String> {
+        let image: [usize; 3] = facts.input_shape[..]
+            .try_into()
+            .map_err(|_| format!("it takes images, and the data set has inputs of {:?}", facts.input_shape))?;
+        let [_, height, width] = image;
+        if height != width || height < 16 {
+            return Err(format!("it takes square images of 16 × 16 or more, and the data set has inputs of {image:?}"));
+        }
+        Ok(LeNetConfig::new(image).with_classes(facts.targets).with_padded(self.padded).init(device))
+    }
+
+    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
+        let [channels, side, _] = facts.input_shape[..] else { return None };
+        let side = side + if self.padded { 4 } else { 0 };
+        let (first, second) = (side.checked_sub(4)?, (side.checked_sub(4)? / 2).checked_sub(4)?);
+        let convolutions = first.pow(2) * 150 * channels + second.pow(2) * 2400;
+        Some((convolutions + 16 * (second / 2).pow(2) * 120 + 120 * 84 + 84 * facts.targets) as u64)
+    }
+
+    /// As measured on images of 28 × 28.
+    fn activations(&self, _facts: &Facts) -> u64 {
+        32_000
     }
 }

@@ -1,7 +1,8 @@
 //! Models whose gradients are studied, as Burn modules: one `Config` and one `Module` a file.
 //!
-//! A model implements [`Classifier`]: its forward pass is written once and serves training, the direct
-//! capture of gradients and, where its layers go through the [`Trace`], the factored capture.
+//! A model implements [`Model`], one loss for each example of a batch, or [`Classifier`], logits alone: its forward pass is
+//! written once and serves training, the direct capture of gradients and, where its layers go through the [`Trace`], the
+//! factored capture.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -14,6 +15,7 @@
 //! # Ok::<(), gradspectra_models::UndrawnParameter>(())
 //! ```
 
+mod architecture;
 mod checkpoint;
 mod classifier;
 mod convolution;
@@ -24,6 +26,7 @@ mod fcn;
 mod initialisation;
 mod kernels;
 mod lenet;
+mod model;
 mod pooling;
 mod product;
 mod resnet18;
@@ -31,19 +34,21 @@ mod trace;
 mod training;
 mod training_state;
 
+pub use architecture::{Architecture, Facts};
 pub use checkpoint::{
     CheckpointError, Conversion, FileKind, HeaderError, HeaderTensor, SafetensorsHeader, checkpoint_bytes,
     load_checkpoint, read_checkpoint, save_checkpoint,
 };
-pub use classifier::{Classifier, ExamplesError, LabelledInputs, accuracy, check_labels, cross_entropy_sum, mean_loss};
+pub use classifier::{Classifier, Labelled, LabelledInputs, cross_entropy};
 pub use detached::detached;
 pub use device::{GpuMemory, runs_on_cpu};
-pub use fcn::{BatchNormPlacement, Fcn, FcnConfig};
+pub use fcn::{BatchNormPlacement, Fcn, FcnConfig, FcnSettings, LnnSettings};
 pub use initialisation::{Initialisation, UndrawnParameter};
-pub use lenet::{LeNet, LeNetConfig};
+pub use lenet::{LeNet, LeNetConfig, LeNetSettings};
+pub use model::{Examples, ExamplesError, Model, losses, mean_loss, mean_score};
 pub use pooling::pool_relu;
 pub use product::product;
-pub use resnet18::{ResNet18, ResNet18Config};
+pub use resnet18::{ResNet18, ResNet18Config, ResNet18Settings};
 pub use trace::{Factors, LayerFactors, Trace, TracedLayer, UnreachedLayer, WeightLayout};
 pub use training::{
     Augmentation, EpochReport, Optimiser, Training, TrainingError, TrainingEvent, TrainingExamples, train,

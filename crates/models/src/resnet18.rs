@@ -5,8 +5,9 @@ use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
-use crate::{Classifier, Trace};
+use crate::{Architecture, Classifier, Facts, Trace};
 
 /// Configuration of [`ResNet18`].
 #[derive(Config, Debug)]
@@ -110,5 +111,53 @@ impl Classifier for ResNet18 {
             }
         }
         trace.layer("fc", &self.fc, self.pool.forward(x).flatten(1, 3))
+    }
+}
+
+/// ResNet18 as an experiment file writes it: `{ kind = "resnet18", width = 64 }`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct ResNet18Settings {
+    /// The channels of the first stage.
+    pub width: usize,
+}
+
+impl Default for ResNet18Settings {
+    fn default() -> Self {
+        Self { width: 64 }
+    }
+}
+
+impl Architecture for ResNet18Settings {
+    type Model = ResNet18;
+
+    fn title(&self) -> String {
+        "ResNet18".to_owned()
+    }
+
+    fn build(&self, facts: &Facts, device: &Device) -> Result<ResNet18, String> {
+        /// The most channels of the first stage.
+        const WIDEST: usize = 1 << 12;
+        if facts.input_shape != [3, 32, 32] {
+            return Err(format!("it takes images of [3, 32, 32], the data set has {:?}", facts.input_shape));
+        }
+        if !(1..=WIDEST).contains(&self.width) {
+            return Err(format!("it has width {}; give a width of 1 to {WIDEST}", self.width));
+        }
+        Ok(ResNet18Config::new().with_classes(facts.targets).with_width(self.width).init(device))
+    }
+
+    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
+        let stage = |doublings: u32| {
+            let (outputs, inputs) = (self.width << doublings, (self.width << doublings) / 2);
+            (32_usize >> doublings).pow(2) * (9 * outputs * (inputs + 3 * outputs) + inputs * outputs)
+        };
+        let stages = (1..4).map(stage).sum::<usize>();
+        Some((32 * 32 * 9 * self.width * (3 + 4 * self.width) + stages + 8 * self.width * facts.targets) as u64)
+    }
+
+    /// As measured at width 64.
+    fn activations(&self, _facts: &Facts) -> u64 {
+        2_000_000 * self.width as u64 / 64
     }
 }

@@ -4,10 +4,10 @@ use burn::grad_clipping::GradientClippingConfig;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Classifier, ExamplesError, LabelledInputs, Trace, TrainingState, check_labels, cross_entropy_sum};
+use crate::{Examples, ExamplesError, Model, Trace, TrainingState, losses};
 
 /// The rule that turns gradients into updates (§A.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,28 +146,32 @@ pub enum TrainingError {
         /// The last finished epoch, counted from 1.
         epoch: usize,
     },
-    /// A label is none of the model's classes.
+    /// Examples do not fit the model.
     #[error(transparent)]
     Examples(#[from] ExamplesError),
 }
 
 /// What a training takes its examples from.
 pub trait TrainingExamples {
-    /// The labels of all examples.
-    fn labels(&self) -> &[u32];
+    /// A batch, as the network takes it.
+    type Batch;
 
-    /// The inputs `[indices, features]` and labels `[indices]` of a batch of an epoch counted from 0, on a device;
-    /// batches are taken in order.
-    fn batch(&mut self, epoch: usize, indices: &[u32], device: &Device) -> (Tensor<2>, Tensor<1, Int>);
+    /// The number of examples.
+    fn count(&self) -> usize;
+
+    /// The batch of some examples in an epoch counted from 0, on a device; batches are taken in order.
+    fn batch(&mut self, epoch: usize, indices: &[u32], device: &Device) -> Self::Batch;
 }
 
-impl TrainingExamples for LabelledInputs<'_> {
-    fn labels(&self) -> &[u32] {
-        LabelledInputs::labels(self)
+impl<E: Examples> TrainingExamples for E {
+    type Batch = E::Batch;
+
+    fn count(&self) -> usize {
+        self.len()
     }
 
-    fn batch(&mut self, _epoch: usize, indices: &[u32], device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
-        self.gather(indices, device)
+    fn batch(&mut self, _epoch: usize, indices: &[u32], device: &Device) -> Self::Batch {
+        Examples::batch(self, indices, device)
     }
 }
 
@@ -179,37 +183,33 @@ impl TrainingExamples for LabelledInputs<'_> {
 ///
 /// # Errors
 ///
-/// A label that is none of the model's classes, [`TrainingError::Diverged`] and [`TrainingError::Interrupted`].
-pub fn train<M: Classifier>(
+/// Examples that do not fit the model, [`TrainingError::Diverged`] and [`TrainingError::Interrupted`].
+pub fn train<M: Model>(
     mut state: TrainingState<M>,
     training: &Training,
-    mut examples: impl TrainingExamples,
+    mut examples: impl TrainingExamples<Batch = M::Batch>,
     device: &Device,
     mut order: impl FnMut(usize) -> Vec<u32>,
     mut progress: impl FnMut(&TrainingState<M>, TrainingEvent) -> ControlFlow<()>,
 ) -> Result<M, TrainingError> {
-    let count = examples.labels().len();
+    let count = examples.count();
     let mut steps = state.epochs().len() * count.div_ceil(training.batch);
     for epoch in state.epochs().len()..training.epochs {
         let learning_rate = training.learning_rate_of(epoch);
-        let mut losses = Vec::new();
+        let mut sums = Vec::new();
         for indices in order(epoch).chunks(training.batch) {
-            let (inputs, labels) = examples.batch(epoch, indices, device);
-            let logits = state.model().logits(inputs, &mut Trace::off());
-            if losses.is_empty() {
-                check_labels(examples.labels(), logits.dims()[1])?;
-            }
-            let loss = cross_entropy_sum(logits, labels);
+            let batch = examples.batch(epoch, indices, device);
+            let loss = losses(state.model(), batch, indices, &mut Trace::off())?.sum();
             let mean = loss.clone() / indices.len() as f64;
             let gradients = GradientsParams::from_grads(mean.backward(), state.model());
-            losses.push(loss.inner());
+            sums.push(loss.inner());
             state = state.step(learning_rate, gradients);
             steps += 1;
             if progress(&state, TrainingEvent::Step(steps)).is_break() {
                 return Err(TrainingError::Interrupted { epoch });
             }
         }
-        let report = EpochReport { epoch: epoch + 1, loss: total(losses) / count as f64 };
+        let report = EpochReport { epoch: epoch + 1, loss: total(sums) / count as f64 };
         if !report.loss.is_finite() {
             return Err(TrainingError::Diverged { epoch: report.epoch, loss: report.loss });
         }

@@ -1,10 +1,10 @@
 use std::path::Path;
 
-use burn::module::{ModuleMapper, Param, ParamId};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use crate::{CheckpointError, Classifier, EpochReport, Training, load_checkpoint};
+use crate::{CheckpointError, EpochReport, Training, load_checkpoint};
 
 /// A training between two steps: the parameters, what the optimiser remembers, the epochs that are done.
 ///
@@ -15,7 +15,7 @@ pub struct TrainingState<M> {
     epochs: Vec<EpochReport>,
 }
 
-impl<M: Classifier> TrainingState<M> {
+impl<M: Module> TrainingState<M> {
     /// The beginning of `training`, which starts from the parameters of `model`.
     pub fn new(model: M, training: &Training) -> Self {
         let optimizer = training.optimiser.optimizer(training.weight_decay);

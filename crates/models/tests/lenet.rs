@@ -4,7 +4,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use gradspectra_models::{
-    CheckpointError, Classifier, Factors, Initialisation, LeNet, LeNetConfig, Trace, cross_entropy_sum,
+    CheckpointError, Classifier, Factors, Initialisation, LeNet, LeNetConfig, Trace, cross_entropy,
     load_checkpoint, save_checkpoint,
 };
 
@@ -87,7 +87,7 @@ fn factors_give_the_gradients_of_every_example() {
 
     let mut trace = Trace::recording();
     let traced = model.clone().no_grad().logits(inputs.clone(), &mut trace);
-    let layers = trace.resolve(cross_entropy_sum(traced, labels.clone()).backward()).unwrap();
+    let layers = trace.resolve(cross_entropy(traced, labels.clone()).sum().backward()).unwrap();
     assert_eq!(
         layers.iter().map(|layer| layer.path.as_str()).collect::<Vec<_>>(),
         ["conv1", "conv2", "fc1", "fc2", "fc3"]
@@ -131,7 +131,7 @@ fn direct_gradient(model: &LeNet, inputs: Tensor<2>, labels: Tensor<1, Int>) -> 
             self.flat.extend(gradient.into_data().try_to_vec::<f32>().unwrap());
         }
     }
-    let loss = cross_entropy_sum(model.logits(inputs, &mut Trace::off()), labels);
+    let loss = cross_entropy(model.logits(inputs, &mut Trace::off()), labels).sum();
     let mut flatten = Flatten { gradients: &loss.backward(), flat: Vec::new() };
     model.visit(&mut flatten);
     flatten.flat

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use gradspectra_models::{Classifier, ResNet18, ResNet18Config, Trace, cross_entropy_sum, load_checkpoint};
+use gradspectra_models::{Classifier, ResNet18, ResNet18Config, Trace, cross_entropy, load_checkpoint};
 use safetensors::SafeTensors;
 
 fn fixture(name: &str) -> PathBuf {
@@ -48,7 +48,7 @@ fn gradients_in_training_are_torchvisions() {
     let labels: Vec<i32> = numbers(&expected, "labels").into_iter().map(|label| label as i32).collect();
     let labels: Tensor<1, Int> = Tensor::from_data(TensorData::new(labels, [4]), &device);
     let logits = model.logits(Tensor::from_data(inputs, &device), &mut Trace::off());
-    let gradients = (cross_entropy_sum(logits, labels) / 4.0).backward();
+    let gradients = (cross_entropy(logits, labels).sum() / 4.0).backward();
     let mut comparison = Comparison { expected: &expected, gradients: &gradients, path: Vec::new(), compared: 0 };
     model.visit(&mut comparison);
     let names = expected.names();

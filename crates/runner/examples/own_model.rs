@@ -5,7 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, activation::tanh};
 use gradspectra::analysis::{KsTest, PowerLawFit, Spectrum};
 use gradspectra::capture::{ExampleFactors, MinibatchIndices, Precision};
-use gradspectra::data::{DataRoot, DataSet, LoadOptions, Minibatches, Sampling, Split, load};
+use gradspectra::data::{DataRoot, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
 use gradspectra::models::{Classifier, Factors, Initialisation, LabelledInputs, Trace, TracedLayer};
 
 #[derive(Module, Debug)]
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = ResidualMlp { first: linear(784, 30), hidden: linear(30, 30), gain, last: linear(30, 10) };
     let model = Initialisation::Xavier.apply(model, 1)?;
     let root = DataRoot::new(None)?;
-    let mnist = load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ())?.examples;
+    let mnist = Mnist {}.load(Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ())?.examples;
     let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
     let indices = Minibatches::seeded(mnist.len(), 10, 1500, Sampling::ShuffledEpochs, 1)?.materialise();
     let minibatches = MinibatchIndices::new(&indices, 10, mnist.len())?;

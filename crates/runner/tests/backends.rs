@@ -14,7 +14,7 @@ use gradspectra::analysis::Spectrum;
 use gradspectra::capture::{
     ExampleFactors, GradientHistory, Gram, MinibatchIndices, ParameterLayout, Precision, direct_history,
 };
-use gradspectra::data::{DataRoot, DataSet, Examples, LoadOptions, Minibatches, Sampling, Split, load};
+use gradspectra::data::{DataRoot, Examples, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
 use gradspectra::models::{
     Classifier, FcnConfig, GpuMemory, Initialisation, LabelledInputs, LeNet, LeNetConfig, Training, TrainingEvent,
     TrainingState, product, train,
@@ -41,7 +41,7 @@ static DEVICES: LazyLock<Vec<(Backend, Device)>> = LazyLock::new(|| {
 
 static MNIST: LazyLock<Examples> = LazyLock::new(|| {
     let root = DataRoot::Given(common::root().join("datasets"));
-    load(DataSet::Mnist, Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
+    Mnist {}.load(Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
 });
 
 /// Prints a line past the test harness.

@@ -1,11 +1,12 @@
-use std::fs;
+use std::{fs, path::Path};
 
 use super::*;
+use crate::{Avila, Cifar100, Cifar100Labels, Mnist, file};
 
 fn silent(_: &str, _: u64, _: u64) {}
 
-fn load_from(folder: &Path, data_set: DataSet, split: Split, options: LoadOptions) -> Result<Loaded> {
-    load(data_set, split, options, &DataRoot::Given(folder.to_owned()), &mut silent)
+fn load_from(folder: &Path, data_set: &dyn LabelledDataSet, split: Split, options: LoadOptions) -> Result<Loaded> {
+    data_set.load(split, options, &DataRoot::Given(folder.to_owned()), &mut silent)
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
@@ -26,7 +27,7 @@ fn write_mnist(folder: &Path, prefix: &str, sizes: [u8; 3], labels: &[u8]) {
 fn a_sound_file_that_is_not_listed_is_read_and_says_so() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
     write_mnist(folder.path(), "train", [3, 28, 28], &[0, 9, 1]);
-    let loaded = load_from(folder.path(), DataSet::Mnist, Split::Train, LoadOptions::default())?;
+    let loaded = load_from(folder.path(), &Mnist {}, Split::Train, LoadOptions::default())?;
     assert_eq!((loaded.examples.len(), loaded.examples.labels()), (3, &[0, 9, 1][..]));
     assert_eq!(loaded.files[0].name, "train-images-idx3-ubyte");
     assert_eq!(loaded.files[0].sha256.len(), 64);
@@ -38,13 +39,13 @@ fn a_sound_file_that_is_not_listed_is_read_and_says_so() -> Result<()> {
 fn files_at_hand_are_known_by_what_is_in_them_now() -> Result<()> {
     let folder = tempfile::tempdir().expect("a folder");
     let root = DataRoot::Given(folder.path().to_owned());
-    assert_eq!(files_at_hand(DataSet::Mnist, Split::Train, &root)?, None);
+    assert_eq!(Mnist {}.files_at_hand(Split::Train, &root)?, None);
     for labels in [&[0, 9, 1][..], &[2, 9, 1], &[2, 9]] {
         write_mnist(folder.path(), "train", [labels.len() as u8, 28, 28], labels);
-        let at_hand = files_at_hand(DataSet::Mnist, Split::Train, &root)?;
-        let loaded = load_from(folder.path(), DataSet::Mnist, Split::Train, LoadOptions::default())?;
+        let at_hand = Mnist {}.files_at_hand(Split::Train, &root)?;
+        let loaded = load_from(folder.path(), &Mnist {}, Split::Train, LoadOptions::default())?;
         assert_eq!(at_hand, Some(loaded.files.clone()));
-        assert_eq!(files_at_hand(DataSet::Mnist, Split::Train, &root)?, at_hand);
+        assert_eq!(Mnist {}.files_at_hand(Split::Train, &root)?, at_hand);
     }
     Ok(())
 }
@@ -58,7 +59,7 @@ fn files_that_do_not_belong_together_are_refused() {
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         write_mnist(folder.path(), "train", sizes, labels);
-        let outcome = load_from(folder.path(), DataSet::Mnist, Split::Train, LoadOptions::default());
+        let outcome = load_from(folder.path(), &Mnist {}, Split::Train, LoadOptions::default());
         let error = outcome.expect_err(expected).to_string();
         assert!(error.contains(expected), "{expected:?} is not in {error:?}");
     }
@@ -70,8 +71,8 @@ fn the_test_images_are_normalised_by_the_training_pixels() -> Result<()> {
     write_mnist(folder.path(), "train", [4, 28, 28], &[0, 1, 2, 3]);
     write_mnist(folder.path(), "t10k", [2, 28, 28], &[0, 1]);
     let options = LoadOptions { normalisation: Normalisation::PerPixel, ..LoadOptions::default() };
-    let training = load_from(folder.path(), DataSet::Mnist, Split::Train, options)?;
-    let test = load_from(folder.path(), DataSet::Mnist, Split::Test, options)?;
+    let training = load_from(folder.path(), &Mnist {}, Split::Train, options)?;
+    let test = load_from(folder.path(), &Mnist {}, Split::Test, options)?;
     // The synthetic test images are the first training images.
     assert_eq!(test.examples.input(1), training.examples.input(1));
     assert_eq!(test.files.len(), 4);
@@ -86,7 +87,7 @@ fn cifar_is_read_from_files_with_the_labels_asked_for() -> Result<()> {
     write(folder.path(), "train.bin", &record);
     for (cifar_100_labels, label, classes) in [(Cifar100Labels::Fine, 42, 100), (Cifar100Labels::Coarse, 7, 20)] {
         let options = LoadOptions { cifar_100_labels, ..LoadOptions::default() };
-        let examples = load_from(folder.path(), DataSet::Cifar100, Split::Train, options)?.examples;
+        let examples = load_from(folder.path(), &Cifar100 {}, Split::Train, options)?.examples;
         assert_eq!((examples.label(0), examples.classes()), (label, classes));
         assert_eq!(examples.input(0)[2048], (1.0 - 0.4409) / 0.2762);
     }
@@ -94,13 +95,11 @@ fn cifar_is_read_from_files_with_the_labels_asked_for() -> Result<()> {
 }
 
 #[test]
-fn avila_has_no_images() {
+fn avila_has_no_images() -> Result<()> {
     let root = DataRoot::Given(PathBuf::from("anywhere"));
-    let options = LoadOptions::default();
-    for normalisation in [Normalisation::PerChannel, Normalisation::None] {
-        let options = LoadOptions { normalisation, ..options };
-        load_images(DataSet::Avila, Split::Train, options, &root, &mut silent).expect_err("no images");
-    }
+    assert!(!Avila {}.has_images() && Mnist {}.has_images());
+    assert!(Avila {}.load_images(Split::Train, LoadOptions::default(), &root, &mut silent)?.is_none());
+    Ok(())
 }
 
 #[test]
