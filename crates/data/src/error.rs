@@ -70,6 +70,9 @@ pub enum DataError {
         /// The size or SHA-256 that is listed.
         expected: String,
     },
+    /// What a data set of a program of one's own refuses.
+    #[error("{0}")]
+    Own(Box<dyn std::error::Error + Send + Sync>),
     /// Arrays or settings that do not fit together.
     #[error("{name} is {found}, expected {expected}")]
     Invalid {

@@ -6,7 +6,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::{
     error::Result,
-    file::{MAXIMUM_BYTES, malformed},
+    file::{self, MAXIMUM_BYTES, malformed},
 };
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -39,6 +39,29 @@ pub(crate) fn labels(path: &Path, file: &[u8], classes: u8) -> Result<Vec<u8>> {
         Some(index) => {
             Err(malformed(path, format!("label {} of example {index}", labels[index]), format!("0 to {}", classes - 1)))
         }
+    }
+}
+
+/// Reads an IDX file of bytes, gzipped or plain, whatever its number of sides: their lengths, and the bytes, the last index
+/// varying fastest.
+///
+/// # Errors
+///
+/// The file cannot be read, or is no IDX file of bytes with one to four sides.
+pub fn read_idx(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
+    let file = file::read(path)?;
+    let mut start = Vec::new();
+    let read = match file.starts_with(&GZIP) {
+        true => MultiGzDecoder::new(&*file).take(4).read_to_end(&mut start),
+        false => (&*file).take(4).read_to_end(&mut start),
+    };
+    read.map_err(|error| malformed(path, format!("damaged data ({error})"), "a sound gzip file"))?;
+    match start[..] {
+        [0, 0, 8, 1] => parse::<1>(path, &file, 0x0801, "bytes").map(|(sides, data)| (sides.to_vec(), data)),
+        [0, 0, 8, 2] => parse::<2>(path, &file, 0x0802, "bytes").map(|(sides, data)| (sides.to_vec(), data)),
+        [0, 0, 8, 3] => parse::<3>(path, &file, 0x0803, "bytes").map(|(sides, data)| (sides.to_vec(), data)),
+        [0, 0, 8, 4] => parse::<4>(path, &file, 0x0804, "bytes").map(|(sides, data)| (sides.to_vec(), data)),
+        _ => Err(malformed(path, format!("a file that begins with the bytes {start:?}"), "an .npy, or IDX of bytes")),
     }
 }
 

@@ -58,6 +58,7 @@ pub use download::Progress;
 pub use error::{DataError, Result};
 pub use examples::{Example, Examples};
 pub use file::FileProvenance;
+pub use idx::read_idx;
 pub use images::ImageSet;
 pub use labels::LabelCorruption;
 pub use locate::DataRoot;

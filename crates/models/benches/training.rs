@@ -34,9 +34,9 @@ fn sixty_steps(bencher: divan::Bencher) {
     let device = Device::flex().autodiff();
     let training = Training { epochs: 1, learning_rate: 0.01, ..Training::mnist() };
     bencher.counter(ItemsCount::new(examples)).with_inputs(|| lenet(&device)).bench_values(|model| {
-        let examples = LabelledInputs::new(&inputs, &labels, FEATURES);
+        let mut examples = LabelledInputs::new(&inputs, &labels, FEATURES);
         let order = |_| (0..labels.len() as u32).collect();
-        train(TrainingState::new(model, &training), &training, examples, &device, order, |_, _| {
+        train(TrainingState::new(model, &training), &training, &mut examples, &device, order, |_, _| {
             ControlFlow::Continue(())
         })
     });

@@ -187,7 +187,7 @@ impl<E: Examples> TrainingExamples for E {
 pub fn train<M: Model>(
     mut state: TrainingState<M>,
     training: &Training,
-    mut examples: impl TrainingExamples<Batch = M::Batch>,
+    examples: &mut (impl TrainingExamples<Batch = M::Batch> + ?Sized),
     device: &Device,
     mut order: impl FnMut(usize) -> Vec<u32>,
     mut progress: impl FnMut(&TrainingState<M>, TrainingEvent) -> ControlFlow<()>,

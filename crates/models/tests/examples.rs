@@ -31,7 +31,7 @@ fn a_label_beyond_the_classes_is_refused_with_its_example() {
         let training = Training { epochs: 1, batch: 2, ..Training::mnist() };
         let state = TrainingState::new(network(), &training);
         let order = |_| vec![0, 1, 2, 3];
-        let trained = train(state, &training, examples, &device, order, |_, _| ControlFlow::Continue(()));
+        let trained = train(state, &training, &mut examples, &device, order, |_, _| ControlFlow::Continue(()));
         assert_eq!(trained.err(), Some(TrainingError::Examples(expected)));
     }
     let text = expected.to_string();

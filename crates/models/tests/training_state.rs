@@ -21,12 +21,12 @@ fn trained<M: Classifier>(build: &impl Fn() -> M, features: usize, training: &Tr
     let mut generator = ChaCha8Rng::seed_from_u64(5);
     let inputs: Vec<f32> = (0..20 * features).map(|_| generator.random_range(-1.0..1.0)).collect();
     let labels: Vec<u32> = (0..20).map(|_| generator.random_range(0..10)).collect();
-    let examples = LabelledInputs::new(&inputs, &labels, features);
+    let mut examples = LabelledInputs::new(&inputs, &labels, features);
     let device = Device::flex().autodiff();
     let order = |epoch: usize| (0..20).map(|index| (index * 7 + epoch as u32) % 20).collect();
     let mut state = TrainingState::new(build(), training);
     loop {
-        let last = train(state, training, examples, &device, order, |state, event| match event {
+        let last = train(state, training, &mut examples, &device, order, |state, event| match event {
             TrainingEvent::Epoch(report) if broken && report.epoch < training.epochs => {
                 save_checkpoint(state.model(), &weights).unwrap();
                 std::fs::write(&optimiser, state.optimiser_bytes(&optimiser).unwrap()).unwrap();

@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use faer::Mat;
 use gradspectra_analysis::{EigengapReading, Spectrum};
 use gradspectra_capture::{ExampleFactors, Gram, MinibatchIndices, NotFactored, ParameterLayout, Precision};
-use gradspectra_models::{Classifier, LabelledInputs};
+use gradspectra_models::{Examples, Model};
 
 use crate::error::{Error, Result};
 use crate::experiment::{Analysis, Matrix, SpectrumValues};
@@ -24,9 +24,9 @@ use crate::task::Task;
 use crate::{files, memory, npy};
 
 /// The gradients at one position.
-pub(crate) struct Captured<'a, M: Classifier> {
+pub(crate) struct Captured<'a, M: Model> {
     model: &'a M,
-    examples: LabelledInputs<'a>,
+    examples: &'a dyn Examples<Batch = M::Batch>,
     tasks: &'a [Task],
     device: &'a Device,
     reporter: Reporter,
@@ -73,10 +73,10 @@ impl Drawn {
     }
 }
 
-impl<'a, M: Classifier> Captured<'a, M> {
+impl<'a, M: Model> Captured<'a, M> {
     pub(crate) fn new(
         model: &'a M,
-        examples: LabelledInputs<'a>,
+        examples: &'a dyn Examples<Batch = M::Batch>,
         tasks: &'a [Task],
         device: &'a Device,
         reporter: Reporter,

@@ -1,11 +1,9 @@
 //! The operations and the time of rows and trainings, from one set of formulas.
 
-use gradspectra_data::{Cifar100Labels, DataSet};
 use gradspectra_models::Training;
 
 use crate::experiment::{Analysis, Axis, Row, Vectors};
 use crate::memory::{Share, Sizes};
-use crate::model::ModelSpec;
 
 /// Operations a second, and seconds, as docs/performance.md measured them on 2 virtual cores.
 pub mod rates {
@@ -148,41 +146,16 @@ pub fn eigenvalue_seconds(order: f64) -> f64 {
 }
 
 /// Seconds of training `model` on `data_set`, without loading.
-pub fn training_seconds(training: &Training, model: ModelSpec, data_set: DataSet) -> f64 {
-    let (examples, shape, classes) = Sizes::of_data_set(data_set, Cifar100Labels::default());
-    let steps = (training.epochs as f64) * (examples as f64 / training.batch as f64).ceil();
-    let passed = training.epochs as f64 * examples as f64;
-    steps * rates::PASS_START + pass_operations(passed, multiply_adds(model, shape, classes) as f64) / rates::PASS
+pub fn training_seconds(training: &Training, row: &Row) -> f64 {
+    let sizes = Sizes::of(row);
+    let (examples, epochs) = (sizes.examples as f64, training.epochs as f64);
+    let steps = epochs * (examples / training.batch as f64).ceil();
+    steps * rates::PASS_START + pass_operations(epochs * examples, sizes.multiply_adds as f64) / rates::PASS
 }
 
 /// Operations of `examples` passes forward and backward; the way back computes twice as much.
 fn pass_operations(examples: f64, multiply_adds: f64) -> f64 {
     3.0 * 2.0 * multiply_adds * examples
-}
-
-/// Multiply-adds of a pass forward for one input of `shape`.
-pub(crate) fn multiply_adds(model: ModelSpec, shape: &[usize], classes: usize) -> u64 {
-    let count = match model {
-        ModelSpec::LeNet { padded } => {
-            let side = shape.get(1).map_or(28, |side| side + if padded { 4 } else { 0 });
-            let (first, second) = (side - 4, (side - 4) / 2 - 4);
-            let convolutions = first.pow(2) * 150 * shape[0] + second.pow(2) * 2400;
-            convolutions + 16 * (second / 2).pow(2) * 120 + 120 * 84 + 84 * classes
-        }
-        ModelSpec::Fcn { width, hidden_layers, .. } | ModelSpec::Lnn { width, hidden_layers, .. } => {
-            let sides = [shape.iter().product()].into_iter().chain(vec![width; hidden_layers]).chain([classes]);
-            let sides: Vec<usize> = sides.collect();
-            sides.windows(2).map(|pair| pair[0] * pair[1]).sum()
-        }
-        ModelSpec::ResNet18 { width } => {
-            let stage = |doublings: u32| {
-                let (outputs, inputs) = (width << doublings, (width << doublings) / 2);
-                (32_usize >> doublings).pow(2) * (9 * outputs * (inputs + 3 * outputs) + inputs * outputs)
-            };
-            32 * 32 * 9 * width * (3 + 4 * width) + (1..4).map(stage).sum::<usize>() + 8 * width * classes
-        }
-    };
-    count as u64
 }
 
 #[cfg(test)]
@@ -197,8 +170,8 @@ mod tests {
 
     #[test]
     fn networks_compute_what_is_known_of_them() {
-        assert_eq!(multiply_adds(ModelSpec::LeNet { padded: false }, &[1, 28, 28], 10), 281_640);
-        let resnet = multiply_adds(ModelSpec::ResNet18 { width: 64 }, &[3, 32, 32], 10) as f64;
+        assert_eq!(Sizes::of(&row("table-5", "random-b1")).multiply_adds, 281_640);
+        let resnet = Sizes::of(&row("table-3", "cifar-10-random-t500")).multiply_adds as f64;
         assert!((resnet / 0.556e9 - 1.0).abs() < 0.01, "{resnet}");
     }
 
@@ -207,7 +180,7 @@ mod tests {
     fn estimates_are_near_what_was_measured() {
         let spectrum = |id| Workload::of(&row("table-5", id)).seconds();
         let lenet = row("table-5", "pretrain-b1");
-        let epoch = Training { epochs: 1, ..lenet.training.expect("it is trained") };
+        let epoch = Training { epochs: 1, ..lenet.training.clone().expect("it is trained") };
         let fcn = row("table-1", "fcn-pretrain");
         let fcn_training = fcn.training.clone().expect("it is trained");
         for (what, estimate, measured) in [
@@ -215,8 +188,8 @@ mod tests {
             ("B = 100", spectrum("random-b100"), 10.0),
             ("B = 10,000", spectrum("random-b10000"), 63.0),
             ("eigenvalues", eigenvalue_seconds(5000.0), 2.0),
-            ("an epoch of LeNet", training_seconds(&epoch, lenet.model, lenet.data_set), 1.9),
-            ("a fully connected network", training_seconds(&fcn_training, fcn.model, fcn.data_set), 45.0),
+            ("an epoch of LeNet", training_seconds(&epoch, &lenet), 1.9),
+            ("a fully connected network", training_seconds(&fcn_training, &fcn), 45.0),
             ("its row", Workload::of(&fcn).seconds(), 11.8),
         ] {
             let ratio = estimate / measured;

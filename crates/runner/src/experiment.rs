@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gradspectra_analysis::{AllZeroReading, UndefinedPReading, ZeroReading};
-use gradspectra_data::{Cifar100Labels, DataSet, LabelCorruption, Normalisation, Sampling};
+use gradspectra_data::{Cifar100Labels, LabelCorruption, LoadOptions, Normalisation, Sampling};
 use gradspectra_models::{Initialisation, Optimiser, Training};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::memory::Sizes;
-use crate::model::{Measured, ModelSpec};
+use crate::subject::{DataSpec, Measured, ModelSpec, measured};
 
 /// A table: rows to run, each with the paper's figures beside.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +40,7 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading_of: Option<String>,
     /// The data set, of which the training examples are used.
-    pub data_set: DataSet,
+    pub data_set: DataSpec,
     /// How pixels become inputs.
     #[serde(default)]
     pub normalisation: Normalisation,
@@ -296,10 +295,29 @@ impl Row {
         }
     }
 
-    /// The sizes of the row's network for its data.
+    /// The readings of the data set.
+    pub(crate) fn load_options(&self) -> LoadOptions {
+        LoadOptions { normalisation: self.normalisation, cifar_100_labels: self.cifar_100_labels }
+    }
+
+    /// What is known of the row's network for its data; of none where they do not fit, as
+    /// [`check_fit`](Self::check_fit) tells.
     pub(crate) fn measured(&self) -> Arc<Measured> {
-        let (_, shape, classes) = Sizes::of_data_set(self.data_set, self.cifar_100_labels);
-        self.model.measured(shape, classes)
+        measured(&self.model, &self.data_set, self.load_options()).unwrap_or_default()
+    }
+
+    /// Refuses a network and data that do not fit each other or the row, before anything is done with them.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit.
+    pub(crate) fn check_fit(&self) -> Result<()> {
+        let measured = measured(&self.model, &self.data_set, self.load_options())?;
+        if measured.mixes && self.minibatches.is_none() && self.batch_size < 2 {
+            let reason = "batch-size is 1, and batch-norm needs the statistics of at least 2 examples".to_owned();
+            return Err(Error::Unfit { reason });
+        }
+        Ok(())
     }
 
     /// Shortens the row for a trial: T = 2000 and one epoch of training at most.

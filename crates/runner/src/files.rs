@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use gradspectra_data::FileProvenance;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -82,4 +83,10 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 pub(crate) fn sha256_of_file(path: &Path) -> Result<String> {
     let bytes = fs::read(path).map_err(|source| Error::io(path, "read", source))?;
     Ok(sha256(&bytes))
+}
+
+/// The name of a user's file of data, and what is in it.
+pub(crate) fn provenance(path: &Path) -> Result<FileProvenance> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(FileProvenance { name, sha256: sha256_of_file(path)?, listed: false, variant: None })
 }

@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::cost::{eigenvalue_seconds, seconds_of_share, training_seconds};
 use crate::data::DataRoot;
 use crate::error::{Error, Result};
-use crate::execute::{RunOptions, in_row, make_part, run_groups, train};
+use crate::execute::{RunOptions, make_part, run_groups, train};
 use crate::experiment::Experiment;
 use crate::memory::{self, MemoryEstimate, Share, gigabytes};
 use crate::minibatches::sized;
@@ -109,7 +109,7 @@ fn training(task: &Task, options: &GraphOptions) -> Option<PlannedTask> {
         id: task.training_id()?,
         kind: TaskKind::Training,
         needs: Vec::new(),
-        seconds: training_seconds(schedule, task.row.model, task.row.data_set),
+        seconds: training_seconds(schedule, &task.row),
         memory: memory::of_training(&task.row),
         gpu: options.backend != Backend::Flex,
         done: options.store.is_some_and(|store| stored(store, &task.position.key()).is_some()),
@@ -199,10 +199,10 @@ pub fn run_tasks(experiments: &[Experiment], ids: &[String], store: &Store, opti
     groups.retain(|group| !group.is_empty());
     check_memory(&groups, &parts, store, options)?;
     for task in trainings.values().filter(|task| stored(store, &task.position.key()).is_none()) {
-        train(task, &data, store, options).map_err(|error| in_row(task, error))?;
+        train(task, &data, store, options).map_err(|error| task.failed(error))?;
     }
     for (task, _, part) in parts.values() {
-        make_part(task, part, &data, store, options).map_err(|error| in_row(task, error))?;
+        make_part(task, part, &data, store, options).map_err(|error| task.failed(error))?;
     }
     run_groups(groups, &data, store, options)
 }

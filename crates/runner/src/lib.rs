@@ -4,7 +4,10 @@
 //! This crate is the front door: the parts as [`models`], [`data`], [`capture`] and [`analysis`], and what the program
 //! `gradspectra` does with them, from an [`Experiment`] to its [`Table`].
 
+use std::sync::OnceLock;
+
 mod analyze;
+mod array_files;
 mod augmented;
 mod backend;
 mod captured;
@@ -22,7 +25,6 @@ mod matrix_file;
 pub mod memory;
 mod merge;
 mod minibatches;
-mod model;
 mod npy;
 pub mod plan;
 mod plots;
@@ -35,6 +37,7 @@ mod seeds;
 mod slurm;
 mod store;
 mod stored;
+mod subject;
 mod table;
 mod task;
 mod terms;
@@ -45,6 +48,7 @@ pub use gradspectra_capture as capture;
 pub use gradspectra_data as data;
 pub use gradspectra_models as models;
 
+pub use array_files::ArrayFiles;
 pub use analyze::{AnalyzeOptions, Fitted, MatrixReport, MatrixSpectrum, analyze};
 pub use backend::{Backend, DeviceReport};
 pub use error::{Error, Result};
@@ -55,7 +59,6 @@ pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, run_tasks};
 pub use interrupt::end_on_signals;
 pub use matrix_file::Orientation;
 pub use merge::{Merged, merge};
-pub use model::ModelSpec;
 pub use npy::values as read_values;
 pub use plots::draw_missing;
 pub use power_law::PowerLawReport;
@@ -67,10 +70,18 @@ pub use result::{
 };
 pub use slurm::{Cluster, Job, Submission, ended, submit};
 pub use store::Store;
+pub use subject::{BoxError, DataSource, DataSpec, ModelSpec};
 pub use table::{Figures, Measure, Table, TableFormat, TableRow, wrapped};
 pub use task::TaskKeys;
 pub use terms::forget_terms;
 pub use track::{Track, TrackFormat, TrackPoint, TrackedLaw, followed, track};
 
-/// This program and its version, as results name it.
-pub const PROGRAM: &str = concat!("gradspectra ", env!("CARGO_PKG_VERSION"));
+static PROGRAM: OnceLock<String> = OnceLock::new();
+
+/// The program that runs and its version, as results and their keys name it.
+pub(crate) fn program() -> String {
+    PROGRAM.get().cloned().unwrap_or_else(|| GRADSPECTRA.to_owned())
+}
+
+/// This library and its version.
+const GRADSPECTRA: &str = concat!("gradspectra ", env!("CARGO_PKG_VERSION"));

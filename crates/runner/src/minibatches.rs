@@ -31,7 +31,7 @@ pub(crate) fn sized(row: &Row) -> Result<Row> {
     if let Some(path) = &row.minibatches {
         let malformed = |found: String| Error::malformed(path, found, EXPECTED);
         (row.iterations, row.batch_size) = shape(&npy::open(path, EXPECTED)?).map_err(malformed)?;
-        if row.model.mixes_examples() && row.batch_size < 2 {
+        if row.batch_size < 2 && row.measured().mixes {
             return Err(malformed("minibatches of 1 example, whose batch-norm has no statistics".to_owned()));
         }
     }

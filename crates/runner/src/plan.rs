@@ -24,7 +24,7 @@ const LONGEST_TRAINING: f64 = 6.0 * 3600.0;
 /// The row trains ResNet18 for longer than that; with the estimate and the ways out.
 pub(crate) fn check_patience(row: &Row, backend: Backend) -> Result<()> {
     let (Some(training), Backend::Flex) = (&row.training, backend) else { return Ok(()) };
-    let seconds = training_seconds(training, row.model, row.data_set);
+    let seconds = training_seconds(training, row);
     if seconds <= LONGEST_TRAINING {
         return Ok(());
     }
@@ -82,7 +82,7 @@ fn position(task: &Task, store: Option<&Store>) -> String {
         (None, Some(training)) => {
             let time = match store.and_then(|store| stored(store, &task.position.key())) {
                 Some(_) => "done".to_owned(),
-                None => duration(training_seconds(training, row.model, row.data_set)),
+                None => duration(training_seconds(training, row)),
             };
             format!("trained for {} epochs ({time})", training.epochs)
         }

@@ -5,33 +5,30 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use gradspectra_data::{
-    Cifar100Labels, DataSet, Examples, ImageSet, LabelCorruption, LoadOptions, Normalisation, Normaliser, epoch_order,
-};
+use gradspectra_data::{Cifar100Labels, LabelCorruption, Normalisation, epoch_order};
 use gradspectra_models::{
-    Augmentation, Classifier, EpochReport, Initialisation, LabelledInputs, Training, TrainingEvent, TrainingExamples,
-    TrainingState, accuracy, checkpoint_bytes, detached, load_checkpoint, read_checkpoint, train,
+    Augmentation, EpochReport, Initialisation, Model, Training, TrainingEvent, TrainingExamples, TrainingState,
+    checkpoint_bytes, detached, load_checkpoint, mean_score, read_checkpoint, train,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::augmented::AugmentedImages;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::experiment::Row;
 use crate::files;
-use crate::model::ModelSpec;
 use crate::progress::{Reporter, Step};
 use crate::result::PositionReport;
 use crate::seeds::Purpose;
 use crate::store::{Store, read_json};
+use crate::subject::{DataSpec, LoadedSet, ModelSpec};
 use crate::task::named;
 
 /// All that decides the parameters, and nothing else; rows with equal ones share them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct PositionSpec {
-    program: &'static str,
+    program: String,
     backend: Backend,
-    pub(crate) data_set: DataSet,
+    data_set: DataSpec,
     normalisation: Normalisation,
     cifar_100_labels: Cifar100Labels,
     pub(crate) labels: LabelCorruption,
@@ -49,13 +46,13 @@ impl PositionSpec {
     pub(crate) fn of(row: &Row, seed: u64, backend: Backend, unofficial_files: Vec<String>) -> Result<Self> {
         let weights_sha256 = row.weights.as_deref().map(files::sha256_of_file).transpose()?;
         Ok(Self {
-            program: crate::PROGRAM,
+            program: crate::program(),
             backend,
-            data_set: row.data_set,
+            data_set: row.data_set.anywhere(),
             normalisation: row.normalisation,
             cifar_100_labels: row.cifar_100_labels,
             labels: row.labels,
-            model: row.model,
+            model: row.model.clone(),
             initialisation: row.initialisation,
             training: row.training.clone(),
             weights_sha256,
@@ -65,13 +62,8 @@ impl PositionSpec {
     }
 
     /// `model` with random parameters.
-    pub(crate) fn initialised<M: Classifier>(&self, model: M) -> Result<M> {
+    pub(crate) fn initialised<M: Model>(&self, model: M) -> Result<M> {
         Ok(self.initialisation.apply(model, Purpose::Parameters.seed(self.seed))?)
-    }
-
-    /// The readings of the data set.
-    pub(crate) fn load_options(&self) -> LoadOptions {
-        LoadOptions { normalisation: self.normalisation, cifar_100_labels: self.cifar_100_labels }
     }
 
     /// The SHA-256 of the specification.
@@ -99,13 +91,10 @@ struct BegunTraining {
     epochs: Vec<EpochReport>,
 }
 
-/// What a training needs beside its examples.
-pub(crate) trait TrainingSource {
-    /// The training images before normalisation, and how to normalise them.
-    fn images(&self) -> Result<(ImageSet, Normaliser)>;
-
-    /// The examples to report the accuracy on.
-    fn test_examples(&self) -> Result<Examples>;
+/// Where a training takes what it needs beside its examples.
+pub(crate) trait TestSource<B> {
+    /// The examples to report the accuracy on, where there are some.
+    fn test_examples(&self) -> Result<Option<Box<dyn LoadedSet<B>>>>;
 }
 
 /// Where positions come from.
@@ -121,14 +110,14 @@ impl Positions<'_> {
     /// `model` with the parameters that `spec`, the position of `row`, asks for, its report, and the seconds of
     /// training.
     ///
-    /// `source` is asked for more than the training examples only if there is a training to do.
-    pub(crate) fn place<M: Classifier>(
+    /// `source` is asked for test examples only if there is a training to do.
+    pub(crate) fn place<M: Model>(
         &self,
         model: M,
         spec: &PositionSpec,
         row: &Row,
-        examples: LabelledInputs,
-        source: &impl TrainingSource,
+        loaded: &dyn LoadedSet<M::Batch>,
+        source: &impl TestSource<M::Batch>,
     ) -> Result<(M, PositionReport, f64)> {
         if let Some(weights) = &row.weights {
             self.reporter.detail(format!("weights of {}", weights.display()));
@@ -159,46 +148,43 @@ impl Positions<'_> {
             }
             Ok(())
         };
-        let (model, mut report, seconds) = self.train(state, training, spec.seed, examples, source, keep_state)?;
-        let test = source.test_examples()?;
-        let test = LabelledInputs::new(test.inputs(), test.labels(), examples.features());
-        report.test_accuracy = Some(accuracy(&model.valid(), test, &self.device.clone().inner())?);
+        let (model, mut report, seconds) = self.train(state, training, spec.seed, loaded, keep_state)?;
+        if let Some(test) = source.test_examples()? {
+            report.test_accuracy = mean_score(&model.valid(), test.examples(), &self.device.clone().inner())?;
+        }
         self.keep(&key, &model, &report)?;
         Ok((model, report, seconds))
     }
 
     /// Goes on with a training and gives the trained model, its report and the seconds that took; `watch` sees it after
     /// every step and epoch.
-    pub(crate) fn train<M: Classifier>(
+    pub(crate) fn train<M: Model>(
         &self,
         state: TrainingState<M>,
         training: &Training,
         seed: u64,
-        examples: LabelledInputs,
-        source: &impl TrainingSource,
+        loaded: &dyn LoadedSet<M::Batch>,
         watch: impl FnMut(&TrainingState<M>, TrainingEvent, &Step) -> Result<()>,
     ) -> Result<(M, PositionReport, f64)> {
         match training.augmentation {
-            Augmentation::None => self.train_on(state, training, seed, examples, watch),
+            Augmentation::None => self.train_on(state, training, seed, &mut loaded.examples(), watch),
             Augmentation::CropAndFlip => {
-                let (images, normaliser) = source.images()?;
-                let augmentation_seed = Purpose::Augmentation.seed(seed);
-                let augmented = AugmentedImages::new(&images, &normaliser, examples.labels(), augmentation_seed);
-                self.train_on(state, training, seed, augmented, watch)
+                let mut augmented = loaded.augmented(Purpose::Augmentation.seed(seed))?;
+                self.train_on(state, training, seed, &mut *augmented, watch)
             }
         }
     }
 
-    fn train_on<M: Classifier>(
+    fn train_on<M: Model>(
         &self,
         state: TrainingState<M>,
         training: &Training,
         seed: u64,
-        examples: impl TrainingExamples,
+        examples: &mut dyn TrainingExamples<Batch = M::Batch>,
         mut watch: impl FnMut(&TrainingState<M>, TrainingEvent, &Step) -> Result<()>,
     ) -> Result<(M, PositionReport, f64)> {
         let mut report = PositionReport { epochs: state.epochs().to_vec(), ..PositionReport::default() };
-        let (epochs, count) = (training.epochs, examples.labels().len());
+        let (epochs, count) = (training.epochs, examples.count());
         let step = self.reporter.step(format!("training, {epochs} epochs"), training.steps(count) as u64);
         if let Some(last) = report.epochs.last() {
             step.line(format!("  goes on after epoch {}", last.epoch));
@@ -223,7 +209,7 @@ impl Positions<'_> {
         }
     }
 
-    fn keep<M: Classifier>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
+    fn keep<M: Model>(&self, key: &str, model: &M, report: &PositionReport) -> Result<()> {
         let file = self.store.position(key);
         let weights = file.with_extension("safetensors");
         let bytes = checkpoint_bytes(model, &weights)?;
@@ -236,7 +222,7 @@ impl Positions<'_> {
     }
 
     /// The training of `key` as far as it has come, or its beginning at `model`.
-    fn begun<M: Classifier>(&self, key: &str, model: M, training: &Training) -> TrainingState<M> {
+    fn begun<M: Model>(&self, key: &str, model: M, training: &Training) -> TrainingState<M> {
         let load = |begun: BegunTraining| {
             let [weights, optimiser] = self.store.begun(key, begun.epochs.len());
             let sound = begun.key == key
@@ -250,7 +236,7 @@ impl Positions<'_> {
     }
 
     /// Saves a training after an epoch; the one saved before stays until this one is complete.
-    fn keep_state<M: Classifier>(&self, key: &str, state: &TrainingState<M>) -> Result<()> {
+    fn keep_state<M: Model>(&self, key: &str, state: &TrainingState<M>) -> Result<()> {
         let epochs = state.epochs().to_vec();
         let [weights, optimiser] = self.store.begun(key, epochs.len());
         let bytes = (checkpoint_bytes(state.model(), &weights)?, state.optimiser_bytes(&optimiser)?);

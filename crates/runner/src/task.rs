@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use gradspectra_data::{DataRoot, DataSet, Split, files_at_hand};
+use gradspectra_data::{DataRoot, Split};
 use serde::Serialize;
 
 use crate::backend::Backend;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{Analysis, Experiment, Row, Vectors};
 use crate::files;
 use crate::position::PositionSpec;
 use crate::store::{POSITIONS, Store, short_key};
+use crate::subject::DataSpec;
 
 /// One row at one seed.
 #[derive(Debug, Clone)]
@@ -43,6 +44,7 @@ impl Task {
         let minibatches_sha256 = row.minibatches.as_deref().map(files::sha256_of_file).transpose()?;
         let bare =
             Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
+        let bare = Row { data_set: row.data_set.anywhere(), ..bare };
         let identity = Identity { row: &bare, position: &position, minibatches_sha256: &minibatches_sha256 };
         let key = files::sha256(named(&identity).as_bytes());
         Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position, minibatches_sha256 })
@@ -91,6 +93,11 @@ impl Task {
         spectrum && !matches!(self.row.vectors, Vectors::AlongRun { .. })
     }
 
+    /// `error` with the row that it is of.
+    pub(crate) fn failed(&self, error: Error) -> Error {
+        in_row(&self.experiment, &self.row, self.seed, error)
+    }
+
     /// Whether `store` holds its result.
     pub(crate) fn is_done(&self, store: &Store) -> bool {
         store.result(&self.experiment, &self.row.id, self.seed, Some(&self.key)).is_some()
@@ -102,6 +109,13 @@ impl Task {
     }
 }
 
+fn in_row(experiment: &str, row: &Row, seed: u64, error: Error) -> Error {
+    if matches!(error, Error::Row { .. }) {
+        return error;
+    }
+    Error::Row { experiment: experiment.to_owned(), row: row.id.clone(), seed, source: Box::new(error) }
+}
+
 /// The tasks of `experiments` at `seeds`, those with equal gradients of examples together, those with equal gradients in turn.
 pub(crate) fn tasks(
     experiments: &[Experiment],
@@ -109,14 +123,15 @@ pub(crate) fn tasks(
     backend: Backend,
     data: &DataRoot,
 ) -> Result<Vec<Vec<Task>>> {
-    let mut unofficial: BTreeMap<DataSet, Vec<String>> = BTreeMap::new();
+    let mut unofficial: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut groups: Vec<(String, Vec<Task>)> = Vec::new();
     for &seed in seeds {
         for experiment in experiments {
             for row in &experiment.rows {
-                let files = match unofficial.entry(row.data_set) {
+                row.check_fit().map_err(|error| in_row(&experiment.name, row, seed, error))?;
+                let files = match unofficial.entry(named(&row.data_set)) {
                     Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(unknown) => unknown.insert(unofficial_files(row.data_set, data)?),
+                    Entry::Vacant(unknown) => unknown.insert(unofficial_files(&row.data_set, data)?),
                 };
                 let task = Task::new(&experiment.name, row, seed, backend, files.clone())?;
                 let key = task.capture_key();
@@ -135,8 +150,8 @@ pub(crate) fn tasks(
 }
 
 /// The SHA-256 of the training files at hand that are not the official ones; those to be downloaded are.
-fn unofficial_files(data_set: DataSet, data: &DataRoot) -> Result<Vec<String>> {
-    let files = files_at_hand(data_set, Split::Train, data)?.unwrap_or_default();
+fn unofficial_files(data_set: &DataSpec, data: &DataRoot) -> Result<Vec<String>> {
+    let files = data_set.source().files_at_hand(Split::Train, data)?;
     let unofficial = files.into_iter().filter(|file| !file.listed || file.variant.is_some());
     Ok(unofficial.map(|file| file.sha256).collect())
 }

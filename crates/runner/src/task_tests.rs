@@ -26,7 +26,7 @@ fn results(folder: &Path) -> Vec<RowResult> {
 fn results_of_this_version_are_known_by_their_keys() {
     let results = results(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/results"));
     assert!(results.len() > 200, "{} results", results.len());
-    let of_this_version = |result: &&RowResult| result.program == crate::PROGRAM;
+    let of_this_version = |result: &&RowResult| result.program == crate::program();
     for result in results.iter().filter(of_this_version).filter(|result| result.row.weights.is_none()) {
         let unofficial = result.data_files.iter().filter(|file| !file.listed || file.variant.is_some());
         let unofficial = unofficial.map(|file| file.sha256.clone()).collect();
@@ -40,7 +40,7 @@ fn a_position_is_known_by_the_names_of_experiment_files() {
     let lines = "initialisation = 'kaiming-convolutions'\nseed-offset = 5\nlabels = { kind = 'symmetric-noise', rate = 0.4 }\n\
                  training = { epochs = 2, batch = 128, optimiser = 'momentum', learning-rate = 0.1, weight-decay = 5e-4, \
                  milestones = [0.5], augmentation = 'crop-and-flip' }";
-    let program = crate::PROGRAM;
+    let program = crate::program();
     let expected = format!(
         r#"{{"program":"{program}","backend":"flex","data_set":"mnist","normalisation":"per-channel","#
     ) + r#""cifar_100_labels":"fine","labels":{"kind":"symmetric-noise","rate":0.4},"model":{"kind":"lenet","padded":false},"#

@@ -5,8 +5,8 @@ mod format;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gradspectra_data::{DataRoot, Split};
-use gradspectra_models::{Classifier, LabelledInputs, TrainingEvent, TrainingState, mean_loss};
+use gradspectra_data::DataRoot;
+use gradspectra_models::{Examples, Model, TrainingEvent, TrainingState, mean_loss};
 use serde::{Deserialize, Serialize};
 
 pub use format::TrackFormat;
@@ -14,10 +14,9 @@ pub use format::TrackFormat;
 use crate::backend::Backend;
 use crate::captured::Captured;
 use crate::error::{Error, Result};
-use crate::execute::{Group, RunOptions, in_row, name};
+use crate::execute::{Group, RunOptions, name};
 use crate::experiment::{Analysis, Experiment, Row};
 use crate::files;
-use crate::model::ModelTask;
 use crate::plan::check_patience;
 use crate::plots;
 use crate::position::Positions;
@@ -25,6 +24,7 @@ use crate::power_law::PowerLawReport;
 use crate::result::SpectrumSummary;
 use crate::seeds::Purpose;
 use crate::store::{Store, read_json};
+use crate::subject::{LoadedSet, Set};
 use crate::task::{Task, tasks};
 
 /// What was seen of a row's spectrum along its training.
@@ -130,10 +130,10 @@ pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every
     for tasks in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)? {
         let first = &tasks[0];
         if !options.long {
-            check_patience(&first.row, options.backend).map_err(|error| in_row(first, error))?;
+            check_patience(&first.row, options.backend).map_err(|error| first.failed(error))?;
         }
         let group = Group { tasks: &tasks, position: &first.position, device: &device, data: &data, store, options };
-        tracks.extend(follow(&group, every).map_err(|error| in_row(first, error))?);
+        tracks.extend(group.position.model.network().follow(&group, every).map_err(|error| first.failed(error))?);
     }
     let place = |track: &Track| {
         let row = experiment.rows.iter().position(|row| row.id == track.row.id);
@@ -143,14 +143,11 @@ pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every
     Ok(tracks)
 }
 
-fn follow(group: &Group, every: usize) -> Result<Vec<Track>> {
-    let (examples, _) = group.load(Split::Train)?;
-    let seen = group.seen(&examples)?;
-    let features = examples.shape().iter().product();
-    let inputs = LabelledInputs::new(examples.inputs(), examples.labels(), features);
-    let seen = LabelledInputs::new(seen.inputs(), seen.labels(), features);
-    let follower = Follower::new(group, inputs, seen, every);
-    let tracks = group.position.model.with(examples.shape(), examples.classes(), group.device, follower)?;
+/// Follows the training of `group` with its network `model`.
+pub(crate) fn follow_at<M: Model>(model: M, group: &Group, every: usize) -> Result<Vec<Track>> {
+    let Set { set, .. } = group.load_training()?;
+    let seen = group.seen(&*set)?;
+    let tracks = Follower::<M>::new(group, &*set, seen.as_deref().unwrap_or(&*set), every).run(model)?;
     for track in &tracks {
         track.write(group.store)?;
         plots::write_track(group.store, track)?;
@@ -159,11 +156,11 @@ fn follow(group: &Group, every: usize) -> Result<Vec<Track>> {
 }
 
 /// Follows the training of a group.
-struct Follower<'a> {
+struct Follower<'a, M: Model> {
     group: &'a Group<'a>,
-    examples: LabelledInputs<'a>,
+    set: &'a dyn LoadedSet<M::Batch>,
     /// The examples as the network sees them at capture.
-    seen: LabelledInputs<'a>,
+    seen: &'a dyn Examples<Batch = M::Batch>,
     every: usize,
     /// The steps of the whole training.
     last: usize,
@@ -172,12 +169,17 @@ struct Follower<'a> {
     known: Vec<BTreeMap<usize, TrackPoint>>,
 }
 
-impl<'a> Follower<'a> {
-    fn new(group: &'a Group<'a>, examples: LabelledInputs<'a>, seen: LabelledInputs<'a>, every: usize) -> Self {
+impl<'a, M: Model> Follower<'a, M> {
+    fn new(
+        group: &'a Group<'a>,
+        set: &'a dyn LoadedSet<M::Batch>,
+        seen: &'a dyn LoadedSet<M::Batch>,
+        every: usize,
+    ) -> Self {
         let training = group.position.training.as_ref();
-        let last = training.map_or(0, |training| training.steps(examples.len()));
+        let last = training.map_or(0, |training| training.steps(set.examples().len()));
         let begun = |task: &Task| Track {
-            program: crate::PROGRAM.to_owned(),
+            program: crate::program(),
             task: task.key.clone(),
             experiment: task.experiment.clone(),
             row: task.row.clone(),
@@ -189,7 +191,7 @@ impl<'a> Follower<'a> {
         let tracks: Vec<_> = group.tasks.iter().map(begun).collect();
         let known =
             tracks.iter().map(|track| if group.options.fresh { BTreeMap::new() } else { track.known(group.store) });
-        Self { group, examples, seen, every, last, known: known.collect(), tracks }
+        Self { group, set, seen: seen.examples(), every, last, known: known.collect(), tracks }
     }
 
     fn is_due(&self, step: usize) -> bool {
@@ -210,7 +212,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Captures at a step that is due.
-    fn at<M: Classifier>(&mut self, model: &M, step: usize, say: impl Fn(String)) -> Result<()> {
+    fn at(&mut self, model: &M, step: usize, say: impl Fn(String)) -> Result<()> {
         if !self.is_due(step) {
             return Ok(());
         }
@@ -224,7 +226,7 @@ impl<'a> Follower<'a> {
                 None => {
                     let loss = match loss {
                         Some(loss) => loss,
-                        None => *loss.insert(mean_loss(&model.valid(), self.examples, &device.clone().inner())?),
+                        None => *loss.insert(mean_loss(&model.valid(), self.set.examples(), &device.clone().inner())?),
                     };
                     let epoch = (step * task.position.training.as_ref().map_or(0, |training| training.epochs)) as f64
                         / self.last.max(1) as f64;
@@ -240,12 +242,8 @@ impl<'a> Follower<'a> {
         }
         Ok(())
     }
-}
 
-impl ModelTask for Follower<'_> {
-    type Output = Vec<Track>;
-
-    fn run<M: Classifier>(mut self, model: M) -> Result<Vec<Track>> {
+    fn run(mut self, model: M) -> Result<Vec<Track>> {
         let Group { tasks, device, options, store, position, .. } = *self.group;
         let Some(training) = &position.training else { return Ok(self.tracks) };
         if self.take_known() {
@@ -254,12 +252,12 @@ impl ModelTask for Follower<'_> {
         }
         let seed = tasks[0].own_seed();
         let model = position.initialised(model)?;
-        let (group, examples) = (self.group, self.examples);
+        let set = self.set;
         self.at(&model, 0, |line| options.reporter.line(line))?;
         let (reporter, keep_every) = (options.reporter, options.keep_every);
         let positions = Positions { store, device, reporter, keep_every };
         let state = TrainingState::new(model, training);
-        positions.train(state, training, seed, examples, group, |state, event, bar| match event {
+        positions.train(state, training, seed, set, |state, event, bar| match event {
             TrainingEvent::Step(step) => self.at(state.model(), step, |line| bar.line(line)),
             TrainingEvent::Epoch(_) => Ok(()),
         })?;
@@ -268,7 +266,7 @@ impl ModelTask for Follower<'_> {
 }
 
 /// The spectrum that `task` tests and the law through it.
-fn capture<M: Classifier>(captured: &mut Captured<M>, task: &Task) -> Result<(Option<TrackedLaw>, SpectrumSummary)> {
+fn capture<M: Model>(captured: &mut Captured<M>, task: &Task) -> Result<(Option<TrackedLaw>, SpectrumSummary)> {
     let Analysis::Spectrum { matrix, values, top } = task.row.analysis else {
         unreachable!("only rows of spectra are followed");
     };

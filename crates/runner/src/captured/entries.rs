@@ -5,7 +5,7 @@ use std::ops::Range;
 use faer::{Mat, MatRef};
 use gradspectra_analysis::{EntryTestConfig, EntryTests};
 use gradspectra_capture::{MinibatchIndices, ParameterLayout, Trajectory, for_each_gradient};
-use gradspectra_models::Classifier;
+use gradspectra_models::Model;
 use rand::SeedableRng;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +18,7 @@ use crate::result::{EntriesFinding, Histogram};
 use crate::seeds::Purpose;
 use crate::task::Task;
 
-impl<M: Classifier> Captured<'_, M> {
+impl<M: Model> Captured<'_, M> {
     pub(super) fn entries(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<EntriesFinding> {
         if let Some(tested) = self.tested.remove(&task.key) {
             return Ok(tested);

@@ -8,7 +8,7 @@ use gradspectra_capture::{
     CaptureError, ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, Precision, Trajectory, direct_block,
     to_updates,
 };
-use gradspectra_models::Classifier;
+use gradspectra_models::Model;
 
 use super::{Captured, Drawn};
 use crate::error::Result;
@@ -17,7 +17,7 @@ use crate::memory::LEAST_ROWS;
 use crate::minibatches;
 use crate::task::Task;
 
-impl<M: Classifier> Captured<'_, M> {
+impl<M: Model> Captured<'_, M> {
     pub(super) fn draw(&self, task: &Task) -> Result<Drawn> {
         let examples = self.examples.len();
         let (indices, batch) = minibatches::of_row(&task.row, task.own_seed(), examples)?;

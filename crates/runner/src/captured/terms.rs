@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use faer::Mat;
 use gradspectra_capture::{CaptureError, Gram, GramBuilder, MinibatchIndices, ParameterLayout, Precision};
-use gradspectra_models::Classifier;
+use gradspectra_models::Model;
 
 use super::Captured;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::task::Task;
 use crate::terms::GramTerms;
 
-impl<M: Classifier> Captured<'_, M> {
+impl<M: Model> Captured<'_, M> {
     /// The Gram matrix of the task's vectors before clipping, products in `precision`. Terms at hand have f32's: for those
     /// in f64 all are made.
     pub(super) fn sum_of_terms(

@@ -1,11 +1,10 @@
 //! Which values fit each other.
 
-use gradspectra_data::{DataSet, LabelCorruption};
-use gradspectra_models::{Augmentation, Fcn, Training};
+use gradspectra_data::{LabelCorruption, LoadOptions};
+use gradspectra_models::{Augmentation, Training};
 
 use super::{Analysis, Axis, Experiment, Matrix, Row, SpectrumValues, Vectors};
 use crate::error::{Error, Result};
-use crate::model::ModelSpec;
 
 impl Experiment {
     /// Refuses rows whose values do not fit each other.
@@ -26,13 +25,15 @@ impl Experiment {
 
 /// The most iterations, and examples of a minibatch.
 const MOST: usize = 1 << 32;
-/// The most units of a fully connected layer.
-const WIDEST: usize = 1 << 20;
 
 impl Row {
     /// Refuses values that fit no run, with the value, what is expected and the mend.
     pub(super) fn check(&self) -> std::result::Result<(), String> {
+        if let Some(reason) = self.model.unregistered().or_else(|| self.data_set.unregistered()) {
+            return Err(reason);
+        }
         self.check_sizes()?;
+        self.check_data()?;
         self.check_position()?;
         self.check_vectors()?;
         if let Analysis::Entries { sampled_parameters: Some(0), .. } = self.analysis {
@@ -58,18 +59,23 @@ impl Row {
         if self.seed_offset >= 1 << 32 {
             return Err(format!("seed-offset is {}; it must be below 2^32", self.seed_offset));
         }
-        if let ModelSpec::Fcn { width, hidden_layers, .. } | ModelSpec::Lnn { width, hidden_layers, .. } = self.model
-            && (hidden_layers > Fcn::MOST_HIDDEN_LAYERS || !(1..=WIDEST).contains(&width))
-        {
-            let most = Fcn::MOST_HIDDEN_LAYERS;
-            return Err(format!(
-                "model {} has hidden-layers {hidden_layers} and width {width}; give hidden-layers from 0 to {most} and a \
-                 width of 1 to {WIDEST}",
-                self.model
-            ));
+        Ok(())
+    }
+
+    /// Refuses what the data set does not have.
+    fn check_data(&self) -> std::result::Result<(), String> {
+        let (source, title) = (self.data_set.source(), &self.data_set);
+        let augmented = self.training.as_ref().is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
+        if augmented && !source.has_images() {
+            return Err(format!("augmentation is crop-and-flip; {title} has no images: leave it out"));
         }
-        if self.model.mixes_examples() && self.minibatches.is_none() && self.batch_size < 2 {
-            return Err("batch-size is 1, and batch-norm needs the statistics of at least 2 examples".to_owned());
+        let corrupted = [self.labels, self.capture_labels].iter().any(|labels| *labels != LabelCorruption::None);
+        let read = self.load_options() != LoadOptions::default();
+        if !source.is_labelled() && (corrupted || read || self.capture_inputs.is_noise()) {
+            return Err(format!(
+                "data-set is {title}, which has none of normalisation, cifar-100-labels, labels, capture-labels and \
+                 capture-inputs: leave them out"
+            ));
         }
         Ok(())
     }
@@ -85,9 +91,6 @@ impl Row {
         let Some(training) = &self.training else { return Ok(()) };
         if self.weights.is_some() {
             return Err("training and weights are both given; give one".to_owned());
-        }
-        if training.augmentation == Augmentation::CropAndFlip && self.data_set == DataSet::Avila {
-            return Err("augmentation is crop-and-flip; Avila has no images: leave it out".to_owned());
         }
         check_training(training)
     }

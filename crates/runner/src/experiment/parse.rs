@@ -35,6 +35,7 @@ impl Experiment {
         let (mut experiment, written) = parsed(&name, &text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for (row, written) in experiment.rows.iter_mut().zip(written) {
+            row.data_set = row.data_set.in_folder(folder);
             for file in [&mut row.weights, &mut row.minibatches].into_iter().flatten() {
                 *file = folder.join(&*file);
             }

@@ -2,19 +2,14 @@
 
 use super::{BASE, F32, LEAST_COLUMNS, LEAST_ROWS};
 use crate::Result;
-use crate::cost::multiply_adds;
-use crate::data::{Cifar100Labels, DataSet, LabelCorruption};
+use crate::data::LabelCorruption;
 use crate::experiment::{Analysis, Axis, Matrix, Row, Vectors};
-use crate::model::ModelSpec;
 use crate::store::Store;
 use crate::task::Task;
 use crate::terms::GramTerms;
 
 /// Parameters up to which every term of a Gram matrix is one block.
 const SINGLE_BLOCKS: u64 = 128 * 4096;
-/// Numbers that a pass holds for its backward pass, an example, as measured: ResNet18 of width 64, and LeNet.
-const RESNET18_ACTIVATIONS: u64 = 2_000_000;
-const LENET_ACTIVATIONS: u64 = 32_000;
 /// Examples that run through a network at once for their factors.
 const FACTOR_CHUNK: usize = 500;
 
@@ -63,34 +58,18 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// The training examples of a data set, the shape of one's input, and the classes.
-    pub(crate) fn of_data_set(data_set: DataSet, labels: Cifar100Labels) -> (u64, &'static [usize], usize) {
-        match data_set {
-            DataSet::Mnist => (60_000, &[1, 28, 28], 10),
-            DataSet::Cifar10 => (50_000, &[3, 32, 32], 10),
-            DataSet::Cifar100 => (50_000, &[3, 32, 32], labels.classes()),
-            DataSet::Avila => (10_430, &[10], 12),
-        }
-    }
-
     /// The sizes of `row`.
     pub fn of(row: &Row) -> Self {
-        let (examples, shape, classes) = Self::of_data_set(row.data_set, row.cifar_100_labels);
         let measured = row.measured();
         let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
         let layers = if along_run { &[] } else { &measured.layers[..] };
-        let activations = match row.model {
-            ModelSpec::ResNet18 { width } => RESNET18_ACTIVATIONS * width as u64 / 64,
-            ModelSpec::LeNet { .. } => LENET_ACTIVATIONS,
-            ModelSpec::Fcn { .. } | ModelSpec::Lnn { .. } => 0,
-        };
         Self {
-            examples,
-            features: shape.iter().product::<usize>() as u64,
+            examples: measured.examples as u64,
+            features: measured.features as u64,
             parameters: measured.parameters as u64,
             factors: layers.iter().map(|layer| layer.factors as u64).sum(),
-            activations,
-            multiply_adds: multiply_adds(row.model, shape, classes),
+            activations: measured.activations,
+            multiply_adds: measured.multiply_adds,
         }
     }
 

@@ -44,7 +44,7 @@ fn header(report: &Report) -> String {
          entries where the rates of power laws and of Gaussians are both on the paper’s side of 50%. Figures are means \
          over the seeds, ± the deviation where there are several.</p>\n</header>\n\
          <nav aria-label=\"Tables\">\n<ul>\n{}</ul>\n</nav>\n",
-        escaped(crate::PROGRAM),
+        escaped(&crate::program()),
         counts.join(", "),
         links.collect::<String>()
     )

@@ -1,11 +1,11 @@
 //! A row's settings and the command that repeats it, in words.
 
 use clap::ValueEnum;
+use gradspectra_data::Cifar100Labels;
 
 use super::RowFound;
 use crate::backend::Backend;
 use crate::catalogue;
-use crate::data::DataSet;
 use crate::experiment::Row;
 use crate::slurm::script::quoted;
 
@@ -28,7 +28,7 @@ pub(super) fn reading(row: &Row) -> String {
         "vectors",
         "analysis",
     ];
-    if row.data_set == DataSet::Cifar100 {
+    if row.cifar_100_labels != Cifar100Labels::default() {
         keys.push("cifar-100-labels");
     }
     let settings = keys.into_iter().filter_map(|key| Some(format!("{key} = {}", inline(table.get(key)?))));
