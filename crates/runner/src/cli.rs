@@ -1,13 +1,13 @@
 //! The command line.
 
-pub mod distributed;
+pub(crate) mod distributed;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use gradspectra::memory::bytes;
-use gradspectra::{Backend, Orientation, Page, TableFormat, TrackFormat, Verbosity};
+use crate::memory::bytes;
+use crate::{Backend, Orientation, Page, TableFormat, TrackFormat, Verbosity};
 
 use distributed::{Merge, Part, Submit, Tasks};
 
@@ -15,9 +15,9 @@ use distributed::{Merge, Part, Submit, Tasks};
 /// tests them for power laws and Gaussianity.
 #[derive(Debug, Parser)]
 #[command(name = "gradspectra", version, after_help = EXAMPLES)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 const EXAMPLES: &str = "\
@@ -68,7 +68,7 @@ Examples:
   gradspectra analyze run.safetensors --tensor grads --top 500 --out analysis";
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Runs the paper's tables and prints them beside the paper's figures
     #[command(after_help = REPRODUCE_EXAMPLES)]
     Reproduce {
@@ -226,13 +226,13 @@ pub enum Command {
 
 /// How much is said beside the results.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Loudness {
+pub(crate) struct Loudness {
     /// Says nothing but the results
     #[arg(long, short)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Says also which data, weights and earlier work are used, and what is written
     #[arg(long, short, conflicts_with = "quiet")]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 impl From<Loudness> for Verbosity {
@@ -247,7 +247,7 @@ impl From<Loudness> for Verbosity {
 
 /// How an analysis is printed.
 #[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
-pub enum ReportFormat {
+pub(crate) enum ReportFormat {
     /// A line a figure.
     #[default]
     Text,
@@ -256,68 +256,68 @@ pub enum ReportFormat {
 }
 
 #[derive(Debug, Args)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// The paper's Table N, or several
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
-    pub table: Vec<u32>,
+    pub(crate) table: Vec<u32>,
     /// The paper's Figure N
     #[arg(long, value_name = "N")]
-    pub figure: Option<u32>,
+    pub(crate) figure: Option<u32>,
     /// All tables, the figure, Avila and the other readings
     #[arg(long, conflicts_with_all = ["table", "figure"])]
-    pub all: bool,
+    pub(crate) all: bool,
     /// Only these rows, by their ids
     #[arg(long, value_delimiter = ',', value_name = "ID,…")]
-    pub rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
 }
 
 /// Seeds are below 2⁵³, so that every reader of JSON holds them.
 const LARGEST_SEED: u64 = (1 << 53) - 2000;
 
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// The seed, or the first of several
     #[arg(long, default_value_t = 1, value_name = "S", value_parser = clap::value_parser!(u64).range(..=LARGEST_SEED))]
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// How many seeds, from --seed on
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pub seeds: u64,
+    pub(crate) seeds: u64,
     /// T = 2000 at most, but for minibatches from a file, and one epoch of training; the tables say so
     #[arg(long)]
-    pub quick: bool,
+    pub(crate) quick: bool,
     /// Trains for at most E epochs; the tables say so
     #[arg(long, value_name = "E", value_parser = clap::value_parser!(u32).range(1..))]
-    pub epochs: Option<u32>,
+    pub(crate) epochs: Option<u32>,
     /// What runs the networks
     #[arg(long, value_enum, default_value_t)]
-    pub backend: Backend,
+    pub(crate) backend: Backend,
     /// Which of the backend's devices, counted from 0; the best one without it
     #[arg(long, value_name = "N")]
-    pub device: Option<usize>,
+    pub(crate) device: Option<usize>,
     /// How many CPU threads; all without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub threads: Option<u32>,
+    pub(crate) threads: Option<u32>,
     /// The memory that a row may take, e.g. 8GB; three quarters of what is free without it
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    pub memory: Option<u64>,
+    pub(crate) memory: Option<u64>,
     /// The folder for results [default: results, with --quick results-quick]
     #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
     /// Computes rows anew that are done; trained positions and terms of Gram matrices are kept
     #[arg(long)]
-    pub fresh: bool,
+    pub(crate) fresh: bool,
     /// How often a training in progress is saved, in seconds, for a run that goes on after a break
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
-    pub keep_every: f64,
+    pub(crate) keep_every: f64,
     /// Trains for hours on the CPU where a row asks for it (ResNet18)
     #[arg(long)]
-    pub long: bool,
+    pub(crate) long: bool,
     /// The folder of the data sets; without it they are looked for in the folder that GRADSPECTRA_DATA names, in
     /// datasets/ of the clone and in the cache, and else downloaded
     #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     #[command(flatten)]
-    pub loudness: Loudness,
+    pub(crate) loudness: Loudness,
 }
 
 /// A number of seconds from 0 on.

@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::CommandFactory;
-use gradspectra::data::DataRoot;
-use gradspectra::{
+use crate::data::DataRoot;
+use crate::{
     AnalyzeOptions, Experiment, Page, Report, Reporter, RunOptions, Store, Table, TableFormat, TaskKeys, Top, Track,
     analyze, catalogue, fit_file, followed, memory, plan, track,
 };
 
 use crate::cli::distributed::Part;
-use crate::cli::{Cli, Command, ReportFormat, Run, Selection};
+use crate::cli::{Command, ReportFormat, Run, Selection};
+use crate::program::command_line;
 
 /// Does it and prints what comes of it.
-pub fn execute(command: Command) -> anyhow::Result<()> {
+pub(crate) fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Reproduce { selection, format, part, run } => reproduce(selected(&selection)?, format, &part, &run),
         Command::Run { file, rows, format, part, run } => {
@@ -69,7 +69,7 @@ pub fn execute(command: Command) -> anyhow::Result<()> {
         Command::Report { out, format, check } => report(&out, format, check),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "gradspectra", &mut script);
+            clap_complete::generate(shell, &mut command_line(), crate::identity().name, &mut script);
             print(&String::from_utf8(script)?)
         }
         Command::Man { folder } => manual(&folder),
@@ -150,8 +150,8 @@ fn reproduce(experiments: Vec<Experiment>, format: TableFormat, part: &Part, run
     let mut store = Store::open(&out(run))?;
     store.lock()?;
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data)?;
-    let outcome = gradspectra::run(&shortened, &store, &options);
-    gradspectra::forget_terms(&shortened, &options.seeds, run.backend, &data, &store)?;
+    let outcome = crate::run(&shortened, &store, &options);
+    crate::forget_terms(&shortened, &options.seeds, run.backend, &data, &store)?;
     let shown = show(&experiments, &keys, &store, &options, format);
     outcome?;
     shown
@@ -196,7 +196,7 @@ fn show(
 }
 
 fn write(experiments: &[Experiment], tables: &[Table], store: &Store, options: &RunOptions) -> anyhow::Result<()> {
-    gradspectra::draw_missing(store, experiments, &options.seeds)?;
+    crate::draw_missing(store, experiments, &options.seeds)?;
     for table in tables.iter().filter(|table| table.rows.iter().any(|row| !row.seeds.is_empty())) {
         table.write(store)?;
     }
@@ -205,7 +205,7 @@ fn write(experiments: &[Experiment], tables: &[Table], store: &Store, options: &
             report.write(Page::Html)?;
             options.reporter.line(format!("report: {}", report.file(Page::Html).display()));
         }
-        Err(gradspectra::Error::NoResult { .. }) => {}
+        Err(crate::Error::NoResult { .. }) => {}
         Err(error) => return Err(error.into()),
     }
     options.reporter.line(format!("results: {}", store.root().display()));
@@ -241,9 +241,9 @@ fn report(out: &Path, page: Page, check: bool) -> anyhow::Result<()> {
 }
 
 fn manual(folder: &Path) -> anyhow::Result<()> {
-    let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+    let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command_line(), folder));
     written.with_context(|| format!("{}: cannot write the manual pages", folder.display()))?;
-    print(&format!("{}\n", folder.join("gradspectra.1").display()))
+    print(&format!("{}\n", folder.join(format!("{}.1", crate::identity().name)).display()))
 }
 
 fn list(tables: &[u32]) -> anyhow::Result<()> {
@@ -254,7 +254,7 @@ fn list(tables: &[u32]) -> anyhow::Result<()> {
     let mut text = String::new();
     for name in names {
         let experiment = catalogue::experiment(&name)?;
-        let heading = gradspectra::wrapped(&format!("{name}: {}", experiment.caption));
+        let heading = crate::wrapped(&format!("{name}: {}", experiment.caption));
         text += &(heading.join("\n") + "\n");
         let ids = experiment.rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
         for row in &experiment.rows {

@@ -2,7 +2,8 @@
 //! moment, and tests them for power laws and Gaussianity.
 //!
 //! This crate is the front door: the parts as [`models`], [`data`], [`capture`] and [`analysis`], and what the program
-//! `gradspectra` does with them, from an [`Experiment`] to its [`Table`].
+//! `gradspectra` does with them, from an [`Experiment`] to its [`Table`]. A [`Program`] is this one with networks and data
+//! sets of your own.
 
 use std::sync::OnceLock;
 
@@ -12,6 +13,8 @@ mod augmented;
 mod backend;
 mod captured;
 pub mod catalogue;
+mod cli;
+mod commands;
 pub mod cost;
 mod error;
 mod execute;
@@ -30,6 +33,7 @@ pub mod plan;
 mod plots;
 mod position;
 mod power_law;
+mod program;
 mod progress;
 mod report;
 mod result;
@@ -62,6 +66,7 @@ pub use merge::{Merged, merge};
 pub use npy::values as read_values;
 pub use plots::draw_missing;
 pub use power_law::PowerLawReport;
+pub use program::Program;
 pub use progress::{Reporter, Verbosity};
 pub use report::{Page, Report};
 pub use result::{
@@ -76,12 +81,31 @@ pub use task::TaskKeys;
 pub use terms::forget_terms;
 pub use track::{Track, TrackFormat, TrackPoint, TrackedLaw, followed, track};
 
-static PROGRAM: OnceLock<String> = OnceLock::new();
-
-/// The program that runs and its version, as results and their keys name it.
-pub(crate) fn program() -> String {
-    PROGRAM.get().cloned().unwrap_or_else(|| GRADSPECTRA.to_owned())
+/// The program that runs.
+#[derive(Debug, Clone)]
+struct Identity {
+    name: &'static str,
+    version: &'static str,
+    /// Both, and those of this library, as results and their keys name it.
+    text: String,
 }
 
 /// This library and its version.
 const GRADSPECTRA: &str = concat!("gradspectra ", env!("CARGO_PKG_VERSION"));
+
+static PROGRAM: OnceLock<Identity> = OnceLock::new();
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { name: "gradspectra", version: env!("CARGO_PKG_VERSION"), text: GRADSPECTRA.to_owned() }
+    }
+}
+
+fn identity() -> Identity {
+    PROGRAM.get().cloned().unwrap_or_default()
+}
+
+/// The program that runs and its version, as results and their keys name it.
+fn program() -> String {
+    identity().text
+}

@@ -4,26 +4,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use gradspectra::{Cluster, TableFormat};
+use crate::{Cluster, TableFormat};
 
 use super::{Run, Selection};
 
 /// The part of a run that this machine does.
 #[derive(Debug, Args)]
-pub struct Part {
+pub(crate) struct Part {
     /// Does only these tasks, by the ids that `gradspectra tasks` lists, beside other processes that do other tasks in
     /// the same folder; writes no tables
     #[arg(long, num_args = 1.., value_name = "ID")]
-    pub task: Vec<String>,
+    pub(crate) task: Vec<String>,
 }
 
 /// How far rows are taken apart.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Split {
+pub(crate) struct Split {
     /// Has the Gram matrix of each spectrum made in P parts, or as many as it has terms, by machines that each capture
     /// their part; the row's task adds them up, to the same bytes. Entries and rows along a run are not split
     #[arg(long, value_name = "P", value_parser = clap::value_parser!(u32).range(1..))]
-    pub parts: Option<u32>,
+    pub(crate) parts: Option<u32>,
 }
 
 const TASKS_EXAMPLES: &str = "\
@@ -48,92 +48,92 @@ Examples:
 /// Which tasks are listed.
 #[derive(Debug, Args)]
 #[command(after_help = TASKS_EXAMPLES)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     #[command(flatten)]
-    pub selection: Selection,
+    pub(crate) selection: Selection,
     /// An experiment file of your own
     #[arg(value_name = "FILE", conflicts_with_all = ["table", "figure", "all"])]
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// How they are printed
     #[arg(long, value_enum, default_value_t)]
-    pub format: TasksFormat,
+    pub(crate) format: TasksFormat,
     #[command(flatten)]
-    pub split: Split,
+    pub(crate) split: Split,
     #[command(flatten)]
-    pub run: Run,
+    pub(crate) run: Run,
 }
 
 /// Which folders are joined, and the run that they are of.
 #[derive(Debug, Args)]
 #[command(after_help = MERGE_EXAMPLES)]
-pub struct Merge {
+pub(crate) struct Merge {
     /// The folders, beside that of --out
     #[arg(value_name = "DIR")]
-    pub folders: Vec<PathBuf>,
+    pub(crate) folders: Vec<PathBuf>,
     #[command(flatten)]
-    pub selection: Selection,
+    pub(crate) selection: Selection,
     /// An experiment file of your own whose rows are expected
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "figure", "all"])]
-    pub experiment: Option<PathBuf>,
+    pub(crate) experiment: Option<PathBuf>,
     /// How tables are printed
     #[arg(long, value_enum, default_value_t)]
-    pub format: TableFormat,
+    pub(crate) format: TableFormat,
     #[command(flatten)]
-    pub run: Run,
+    pub(crate) run: Run,
 }
 
 /// What is given to Slurm, and how.
 #[derive(Debug, Args)]
 #[command(after_help = SUBMIT_EXAMPLES)]
-pub struct Submit {
+pub(crate) struct Submit {
     #[command(flatten)]
-    pub selection: Selection,
+    pub(crate) selection: Selection,
     /// An experiment file of your own
     #[arg(value_name = "FILE", conflicts_with_all = ["table", "figure", "all"])]
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
-    pub cluster: ClusterOptions,
+    pub(crate) cluster: ClusterOptions,
     #[command(flatten)]
-    pub split: Split,
+    pub(crate) split: Split,
     #[command(flatten)]
-    pub run: Run,
+    pub(crate) run: Run,
 }
 
 /// What Slurm is asked for.
 #[derive(Debug, Args)]
-pub struct ClusterOptions {
+pub(crate) struct ClusterOptions {
     /// A TOML file with these options: partition, account, time, memory, cpus, gpus, at-once, modules, sbatch
     #[arg(long, value_name = "FILE")]
-    pub cluster: Option<PathBuf>,
+    pub(crate) cluster: Option<PathBuf>,
     /// The partition
     #[arg(long, value_name = "NAME")]
-    pub partition: Option<String>,
+    pub(crate) partition: Option<String>,
     /// The account
     #[arg(long, value_name = "NAME")]
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
     /// The time limit of a task, as sbatch takes it; three times the estimate without it
     #[arg(long, value_name = "TIME")]
-    pub time: Option<String>,
+    pub(crate) time: Option<String>,
     /// GPUs of a task; 1 without it, where the backend takes one
     #[arg(long, value_name = "N")]
-    pub gpus: Option<u32>,
+    pub(crate) gpus: Option<u32>,
     /// Tasks that run at once at the most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub at_once: Option<u32>,
+    pub(crate) at_once: Option<u32>,
     /// A module to load, or several
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
-    pub modules: Vec<String>,
+    pub(crate) modules: Vec<String>,
     /// One more option of sbatch; may be repeated
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
-    pub sbatch: Vec<String>,
+    pub(crate) sbatch: Vec<String>,
     /// Prints the scripts and submits nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl ClusterOptions {
     /// The options of the file, those of the command line in their place.
-    pub fn resolved(&self, run: &Run) -> anyhow::Result<Cluster> {
+    pub(crate) fn resolved(&self, run: &Run) -> anyhow::Result<Cluster> {
         let mut cluster = self.cluster.as_deref().map(Cluster::read).transpose()?.unwrap_or_default();
         let given = |option: &Option<String>, file: Option<String>| option.clone().or(file);
         cluster.partition = given(&self.partition, cluster.partition);
@@ -153,7 +153,7 @@ impl ClusterOptions {
 
 /// How tasks are listed.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-pub enum TasksFormat {
+pub(crate) enum TasksFormat {
     /// A line a task.
     #[default]
     Text,
@@ -163,12 +163,12 @@ pub enum TasksFormat {
 
 impl Selection {
     /// Whether it names no experiment.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty() && self.figure.is_none() && !self.all
     }
 
     /// The options that make the same selection again.
-    pub fn arguments(&self) -> Vec<String> {
+    pub(crate) fn arguments(&self) -> Vec<String> {
         let table = self.table.iter().flat_map(|table| ["--table".to_owned(), table.to_string()]);
         let figure = self.figure.iter().flat_map(|figure| ["--figure".to_owned(), figure.to_string()]);
         let rows = self.rows.iter().flat_map(|row| ["--rows".to_owned(), row.clone()]);
@@ -182,7 +182,7 @@ impl Run {
     /// # Errors
     ///
     /// A path is not text.
-    pub fn arguments(&self, out: &Path) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn arguments(&self, out: &Path) -> anyhow::Result<Vec<String>> {
         let mut words = vec!["--seed".to_owned(), self.seed.to_string(), "--seeds".to_owned(), self.seeds.to_string()];
         words.extend(self.quick.then(|| "--quick".to_owned()));
         words.extend(self.epochs.iter().flat_map(|epochs| ["--epochs".to_owned(), epochs.to_string()]));
@@ -197,7 +197,7 @@ impl Run {
 }
 
 /// `path` as text that names the same file from every folder.
-pub fn absolute(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn absolute(path: &Path) -> anyhow::Result<String> {
     let path = std::path::absolute(path).with_context(|| format!("{}: cannot be made absolute", path.display()))?;
     let text = path.to_str().with_context(|| format!("{}: is not UTF-8; batch scripts need it", path.display()))?;
     Ok(text.to_owned())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use gradspectra::{
+use crate::{
     Error, Experiment, GraphOptions, Merged, PlannedTask, Reporter, Store, Submission, TaskGraph, TaskKeys, TaskKind,
     ended, forget_terms, memory, run_tasks,
 };
@@ -87,7 +87,7 @@ pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
     let options = options(run);
     let shortened = shortened(experiments.clone(), run)?;
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
-    let merged = gradspectra::merge(&sources, &store, &keys)?;
+    let merged = crate::merge(&sources, &store, &keys)?;
     let Merged { results, positions, terms, .. } = merged;
     options.reporter.line(format!("joined: {results} results, {positions} trained positions, {terms} terms"));
     for file in &merged.left_out {
@@ -128,7 +128,7 @@ pub(super) fn send(submit: &Submit) -> anyhow::Result<()> {
     if submission.jobs.is_empty() {
         Reporter::new(run.loudness.into()).line("nothing is missing");
     }
-    for (name, id) in gradspectra::submit(&submission)? {
+    for (name, id) in crate::submit(&submission)? {
         print(&format!("{name}: job {id}\n"))?;
     }
     Ok(())

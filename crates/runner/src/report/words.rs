@@ -62,7 +62,11 @@ pub(super) fn command(experiment: &str, found: &RowFound) -> Option<String> {
         _ if catalogue::names().any(|name| name == experiment) => format!("run experiments/{experiment}.toml"),
         _ => format!("run {}", quoted(&format!("{experiment}.toml"))),
     };
-    let mut command = format!("cargo xtask {selection} --rows {} --seed {}", first.row.id, first.seed);
+    let program = match crate::identity().name {
+        "gradspectra" => "cargo xtask",
+        own => own,
+    };
+    let mut command = format!("{program} {selection} --rows {} --seed {}", first.row.id, first.seed);
     let count = found.results.len() as u64;
     if count > 1 && found.results.iter().map(|result| result.seed).eq(first.seed..first.seed + count) {
         command += &format!(" --seeds {count}");
