@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
-use gradspectra::data::{DataRoot, DataSet, LoadOptions, Split, load, load_images};
+use gradspectra::data::{Avila, Cifar10, Cifar100, DataRoot, LabelledDataSet, LoadOptions, Mnist, Split};
 use gradspectra::models::{BatchNormPlacement, FcnConfig, load_checkpoint};
 use gradspectra::{AnalyzeOptions, Experiment, Orientation, Reporter, RowResult, Verbosity, analyze, read_values};
 use peak_alloc::PeakAlloc;
@@ -63,10 +63,11 @@ pub fn idx(bytes: &[u8]) {
 /// A file of CIFAR's binary version, first as CIFAR-10's and then as CIFAR-100's.
 pub fn cifar_binary(bytes: &[u8]) {
     let folder = folder("cifar-binary");
-    for (data_set, name) in [(&Cifar10 {}, "test_batch.bin"), (&Cifar100 {}, "test.bin")] {
+    let data_sets: [(&dyn LabelledDataSet, _); 2] = [(&Cifar10 {}, "test_batch.bin"), (&Cifar100 {}, "test.bin")];
+    for (data_set, name) in data_sets {
         write(&folder, name, bytes);
-        let _ =
-            load_images(data_set, Split::Test, LoadOptions::default(), &DataRoot::Given(folder.clone()), &mut silent);
+        let root = DataRoot::Given(folder.clone());
+        let _ = data_set.load_images(Split::Test, LoadOptions::default(), &root, &mut silent);
     }
 }
 

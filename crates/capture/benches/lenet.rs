@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use burn::tensor::Device;
 use divan::Bencher;
 use gradspectra_capture::{ExampleFactors, MinibatchIndices, Precision, direct_history};
-use gradspectra_data::{DataRoot, DataSet, Examples, LoadOptions, Minibatches, Sampling, Split, load};
+use gradspectra_data::{DataRoot, Examples, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
 use gradspectra_models::{Initialisation, LabelledInputs, LeNet, LeNetConfig};
 
 const ITERATIONS: usize = 5000;

@@ -135,9 +135,9 @@ fn threads_leave_training_as_it_is() {
             let device = Device::flex().autodiff();
             let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7).unwrap();
             let training = Training { epochs: 2, ..Training::mnist() };
-            let examples = LabelledInputs::new(&inputs, &labels, 784);
+            let mut examples = LabelledInputs::new(&inputs, &labels, 784);
             let order = |_| (0..labels.len() as u32).collect();
-            let model = train(TrainingState::new(model, &training), &training, examples, &device, order, |_, _| {
+            let model = train(TrainingState::new(model, &training), &training, &mut examples, &device, order, |_, _| {
                 ControlFlow::Continue(())
             })
             .unwrap();

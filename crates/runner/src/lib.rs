@@ -47,6 +47,8 @@ mod task;
 mod terms;
 mod track;
 
+pub use burn;
+pub use faer;
 pub use gradspectra_analysis as analysis;
 pub use gradspectra_capture as capture;
 pub use gradspectra_data as data;

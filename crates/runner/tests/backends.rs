@@ -200,7 +200,7 @@ fn training_agrees_with_flex() {
         let device = device.clone().autodiff();
         let mut losses = Vec::new();
         let state = TrainingState::new(lenet(&device), &training);
-        let model = train(state, &training, examples, &device, order, |_, event| {
+        let model = train(state, &training, &mut { examples }, &device, order, |_, event| {
             if let TrainingEvent::Epoch(epoch) = event {
                 losses.push(epoch.loss);
             }

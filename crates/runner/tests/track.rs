@@ -164,7 +164,7 @@ fn trained<M: Classifier>(model: M, features: usize, is_due: impl Fn(usize) -> b
         look(state.model());
     }
     let order = |epoch: usize| (0..24).map(|index| (index * 7 + epoch as u32) % 24).collect();
-    let trained = train(state, &training, examples, &device, order, |state, event| {
+    let trained = train(state, &training, &mut { examples }, &device, order, |state, event| {
         if let TrainingEvent::Step(step) = event
             && step <= LAST_LOOK
             && is_due(step)
