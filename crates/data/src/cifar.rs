@@ -88,6 +88,7 @@ impl OfficialImages for Cifar100 {
     const EXAMPLES: usize = 50_000;
     const MEANS: &[f32] = &[0.5071, 0.4865, 0.4409];
     const DEVIATIONS: &[f32] = &[0.2673, 0.2564, 0.2762];
+    const HAS_COARSE_LABELS: bool = true;
 
     fn classes(options: LoadOptions) -> usize {
         options.cifar_100_labels.classes()

@@ -54,6 +54,11 @@ pub trait LabelledDataSet: Debug + Send + Sync {
         false
     }
 
+    /// Whether [`LoadOptions::cifar_100_labels`] chooses between two kinds of labels.
+    fn has_coarse_labels(&self) -> bool {
+        false
+    }
+
     /// Whether there are examples to test a trained network on.
     fn has_test_examples(&self) -> bool {
         true

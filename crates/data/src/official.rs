@@ -22,6 +22,8 @@ pub(crate) trait OfficialImages {
     /// The constants that the field uses, of the training images' x/255, one a channel.
     const MEANS: &[f32];
     const DEVIATIONS: &[f32];
+    /// Whether there are coarse labels beside the fine ones.
+    const HAS_COARSE_LABELS: bool = false;
 
     fn classes(options: LoadOptions) -> usize;
 
@@ -55,6 +57,10 @@ impl<D: OfficialImages + Debug + Send + Sync> LabelledDataSet for D {
 
     fn has_images(&self) -> bool {
         true
+    }
+
+    fn has_coarse_labels(&self) -> bool {
+        D::HAS_COARSE_LABELS
     }
 
     fn files_at_hand(&self, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {

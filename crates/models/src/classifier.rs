@@ -52,10 +52,20 @@ impl<C: Classifier> Model for C {
         Ok(cross_entropy(logits, batch.classes()))
     }
 
+    /// 1 for the examples whose largest logit is their label's.
+    ///
+    /// # Panics
+    ///
+    /// If a label is none of the classes; [`try_scores`](Model::try_scores) refuses it.
     fn scores(&self, batch: Labelled) -> Option<Tensor<1>> {
+        self.try_scores(batch).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_scores(&self, batch: Labelled) -> Result<Option<Tensor<1>>, ExamplesError> {
         let labels = batch.classes();
-        let predicted = self.logits(batch.inputs, &mut Trace::off()).argmax(1).flatten::<1>(0, 1);
-        Some(predicted.equal(labels).float())
+        let logits = self.logits(batch.inputs, &mut Trace::off());
+        check_labels(&batch.labels, logits.dims()[1])?;
+        Ok(Some(logits.argmax(1).flatten::<1>(0, 1).equal(labels).float()))
     }
 }
 

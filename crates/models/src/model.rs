@@ -29,6 +29,15 @@ pub trait Model: Module {
         let _ = batch;
         None
     }
+
+    /// As [`scores`](Self::scores), for a network that refuses some batches.
+    ///
+    /// # Errors
+    ///
+    /// As of [`try_losses`](Self::try_losses).
+    fn try_scores(&self, batch: Self::Batch) -> Result<Option<Tensor<1>>, ExamplesError> {
+        Ok(self.scores(batch))
+    }
 }
 
 /// Examples that batches are made of.
@@ -155,7 +164,7 @@ pub fn mean_score<M: Model>(
     examples: impl Examples<Batch = M::Batch>,
     device: &Device,
 ) -> Result<Option<f64>, ExamplesError> {
-    mean_over(&examples, device, |batch, _| Ok(model.scores(batch)))
+    mean_over(&examples, device, |batch, indices| model.try_scores(batch).map_err(|error| error.of(indices)))
 }
 
 /// The mean over examples of what `of` makes of a chunk's; `None` where it makes nothing.

@@ -314,8 +314,8 @@ impl Row {
     pub(crate) fn check_fit(&self) -> Result<()> {
         let measured = measured(&self.model, &self.data_set, self.load_options())?;
         if measured.mixes && self.minibatches.is_none() && self.batch_size < 2 {
-            let reason = "batch-size is 1, and batch-norm needs the statistics of at least 2 examples".to_owned();
-            return Err(Error::Unfit { reason });
+            let reason = "batch-size is 1, and the network mixes the examples of a minibatch, as batch-norm does: give at least 2";
+            return Err(Error::Unfit { reason: reason.to_owned() });
         }
         Ok(())
     }

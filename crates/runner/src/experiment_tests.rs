@@ -48,7 +48,6 @@ fn unfit_rows_are_refused_by_name_and_value() {
     for (lines, expected) in [
         ("batch-sise = 3", "batch-sise"),
         ("batch-size = 0", "batch-size is 0"),
-        ("batch-size = 1", "batch-norm needs the statistics of at least 2"),
         ("labels = { kind = 'symmetric-noise', rate = 7.0 }", "label noise is 7"),
         (
             "training = { epochs = 1, batch = 8, optimiser = 'sgd', learning-rate = -1.0, weight-decay = 0.0, milestones = [] }",
@@ -78,6 +77,33 @@ fn unfit_rows_are_refused_by_name_and_value() {
     let error = parse("title = 'x'\n[[row]\n").expect_err("no TOML").to_string();
     assert!(error.contains("line 2"), "{error}");
     assert!(parse("title = 'x'\nrow = []").expect_err("no row").to_string().contains("has no row"));
+}
+
+#[test]
+fn a_network_and_data_that_do_not_fit_are_refused() {
+    for (lines, expected) in [
+        ("batch-size = 1", "mixes the examples of a minibatch, as batch-norm does: give at least 2"),
+        ("model = { kind = 'resnet18' }", "it takes images of [3, 32, 32], the data set has [1, 28, 28]"),
+        ("data-set = 'avila'\nmodel = { kind = 'lenet' }", "it takes images, and the data set has inputs of [10]"),
+    ] {
+        let fits = parse(&row(lines)).expect("valid values").rows[0].check_fit();
+        let error = fits.expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    parse(&row("")).expect("valid").rows[0].check_fit().expect("they fit");
+}
+
+#[test]
+fn a_misspelt_kind_is_answered_with_the_nearest() {
+    for (lines, expected) in [
+        ("model = { kind = 'lennet' }", "model is \"lennet\"; did you mean lenet? There are fcn, lenet, lnn, resnet18"),
+        ("data-set = 'minst'", "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist"),
+        ("model = 'vgg'", "model is \"vgg\"; expected one of"),
+        ("cifar-100-labels = 'coarse'", "MNIST has no coarse labels"),
+    ] {
+        let error = parse(&row(lines)).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which values fit each other.
 
-use gradspectra_data::{LabelCorruption, LoadOptions};
+use gradspectra_data::{Cifar100Labels, LabelCorruption, LoadOptions};
 use gradspectra_models::{Augmentation, Training};
 
 use super::{Analysis, Axis, Experiment, Matrix, Row, SpectrumValues, Vectors};
@@ -76,6 +76,9 @@ impl Row {
                 "data-set is {title}, which has none of normalisation, cifar-100-labels, labels, capture-labels and \
                  capture-inputs: leave them out"
             ));
+        }
+        if self.cifar_100_labels != Cifar100Labels::default() && !source.has_coarse_labels() {
+            return Err(format!("cifar-100-labels is coarse; {title} has no coarse labels: leave it out"));
         }
         Ok(())
     }

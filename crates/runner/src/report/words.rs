@@ -1,7 +1,6 @@
 //! A row's settings and the command that repeats it, in words.
 
 use clap::ValueEnum;
-use gradspectra_data::Cifar100Labels;
 
 use super::RowFound;
 use crate::backend::Backend;
@@ -28,7 +27,7 @@ pub(super) fn reading(row: &Row) -> String {
         "vectors",
         "analysis",
     ];
-    if row.cifar_100_labels != Cifar100Labels::default() {
+    if row.data_set.source().has_coarse_labels() {
         keys.push("cifar-100-labels");
     }
     let settings = keys.into_iter().filter_map(|key| Some(format!("{key} = {}", inline(table.get(key)?))));

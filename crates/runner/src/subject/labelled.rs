@@ -60,6 +60,10 @@ impl<D: LabelledDataSet + Clone + Serialize + 'static> AnySource for Labels<D> {
         self.settings.has_images()
     }
 
+    fn has_coarse_labels(&self) -> bool {
+        self.settings.has_coarse_labels()
+    }
+
     /// Inputs of noise, and every class as far as they go.
     fn specimen(&self, options: LoadOptions) -> Result<Box<dyn Any>> {
         const COUNT: usize = 4;

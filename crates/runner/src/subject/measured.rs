@@ -110,3 +110,7 @@ impl ModuleVisitor for Count {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "measured_tests.rs"]
+mod tests;

@@ -101,6 +101,9 @@ pub(crate) trait AnySource: Debug + Send + Sync {
     fn has_images(&self) -> bool {
         false
     }
+    fn has_coarse_labels(&self) -> bool {
+        false
+    }
     /// A few examples for measuring: a `Box<dyn Examples<Batch = B>>`.
     fn specimen(&self, options: LoadOptions) -> Result<Box<dyn Any>>;
     fn load(&self, split: Split, loading: Loading) -> Result<Option<AnySet>>;
