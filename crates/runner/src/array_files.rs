@@ -55,38 +55,24 @@ impl ArrayFiles {
     fn read(&self, split: Split) -> Result<(Vec<usize>, Vec<f32>, Vec<u32>)> {
         let [inputs, labels] = self.split(split)?;
         let labels = integers(labels)?;
-        let (mut shape, values) = array(inputs)?;
+        let (shape, values) = array(inputs)?;
         let bytes = is_of_bytes(inputs)?;
-        if shape.len() < 2 || shape.len() > 4 || values.is_empty() {
-            return Err(Error::malformed(inputs, format!("an array of shape {shape:?}"), INPUTS));
-        }
-        if shape[0] != labels.len() {
-            let found = format!("{} inputs for the {} labels of {}", shape[0], labels.len(), self.labels.display());
-            return Err(Error::malformed(inputs, found, "one label an input"));
-        }
-        shape.remove(0);
-        if shape.len() == 2 {
-            shape.insert(0, 1);
-        }
+        let shape = input_shape(inputs, &shape, labels.len())?;
         let values = values.into_iter().map(|value| if bytes { (value / 255.0) as f32 } else { value as f32 });
-        Ok((shape, values.collect(), labels))
+        let values: Vec<f32> = values.collect();
+        let features: usize = shape.iter().product();
+        if let Some(place) = values.iter().position(|value| !value.is_finite()) {
+            let found = format!("{} in example {}", values[place], place / features);
+            return Err(Error::malformed(inputs, found, "finite numbers of float32"));
+        }
+        Ok((shape, values, labels))
     }
 
     fn facts(&self) -> Result<DataFacts> {
         let [inputs, labels] = self.split(Split::Train)?;
-        let (classes, examples) = {
-            let labels = integers(labels)?;
-            (classes_of(&labels), labels.len())
-        };
-        let mut shape = shape(inputs)?;
-        if shape.len() < 2 || shape.len() > 4 {
-            return Err(Error::malformed(inputs, format!("an array of shape {shape:?}"), INPUTS));
-        }
-        shape.remove(0);
-        if shape.len() == 2 {
-            shape.insert(0, 1);
-        }
-        Ok(DataFacts { shape, classes, examples })
+        let labels = integers(labels)?;
+        let shape = input_shape(inputs, &shape(inputs)?, labels.len())?;
+        Ok(DataFacts { shape, classes: classes_of(&labels), examples: labels.len() })
     }
 
     fn load(&self, split: Split, options: LoadOptions) -> Result<Loaded> {
@@ -117,6 +103,23 @@ impl ArrayFiles {
 
 const INPUTS: &str = "numbers of shape [N, features], [N, height, width] or [N, channels, height, width]";
 const LABELS: &str = "integers [N] from 0 on, one class an input";
+
+/// The shape of one of `examples` inputs in the file `path` of `shape`.
+fn input_shape(path: &Path, shape: &[usize], examples: usize) -> Result<Vec<usize>> {
+    let of_input = match shape {
+        [_, features] => vec![*features],
+        [_, height, width] => vec![1, *height, *width],
+        [_, image @ ..] if image.len() == 3 => image.to_vec(),
+        _ => Vec::new(),
+    };
+    if of_input.is_empty() || shape.contains(&0) {
+        return Err(Error::malformed(path, format!("an array of shape {shape:?}"), INPUTS));
+    }
+    if shape[0] != examples {
+        return Err(Error::malformed(path, format!("{} inputs for {examples} labels", shape[0]), "one label an input"));
+    }
+    Ok(of_input)
+}
 
 fn classes_of(labels: &[u32]) -> usize {
     labels.iter().max().map_or(0, |&largest| largest as usize + 1)
