@@ -125,6 +125,13 @@ fn test(features: &str) -> anyhow::Result<()> {
     for example in ["own_model", "own_dataset", "bring_gradients"] {
         cargo(&["run", "--release", "--package", "gradspectra", features, "--example", example], &[])?;
     }
+    // Crates of their own, as a user's is; they share what was built.
+    let target = cargo::target_directory()?;
+    let target = target.to_str().context("the target directory's name is no text")?;
+    for example in ["spirals", "language-model"] {
+        let manifest = format!("examples/{example}/Cargo.toml");
+        cargo(&["test", "--release", "--locked", "--manifest-path", &manifest, "--target-dir", target], &[])?;
+    }
     Ok(())
 }
 
