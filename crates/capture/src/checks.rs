@@ -28,7 +28,7 @@ pub(crate) fn check<M: Model>(
     }
     let first = &indices[..indices.len().min(EXAMPLES)];
     let model = detached(model).no_grad();
-    let loss = || Ok::<_, CaptureError>(loss_sum(&model, examples, first, device, &mut Trace::off())?.into_scalar());
+    let loss = || Ok::<_, CaptureError>(loss_sum(&model, examples, first, device, &mut Trace::direct())?.into_scalar());
     let (first, second): (f32, f32) = (loss()?, loss()?);
     let tolerance = if runs_on_cpu(device) { 0.0 } else { 1e-5 * first.abs() };
     // A loss that is not finite is refused by its gradient's parameter.

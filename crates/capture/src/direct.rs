@@ -99,7 +99,7 @@ pub fn for_each_gradient<M: Model, E: From<CaptureError>>(
         }
     };
     for t in 0..minibatches.iterations() {
-        let loss = loss_sum(&model, examples, minibatches.iteration(t), device, &mut Trace::off())?;
+        let loss = loss_sum(&model, examples, minibatches.iteration(t), device, &mut Trace::direct())?;
         let gradients = (loss / minibatches.batch() as f64).backward();
         visit(t, &read(&model, &layout, &gradients, &format!("iteration {t}"))?)?;
         if let Some((optimizer, learning_rate)) = &mut run {

@@ -278,7 +278,7 @@ fn hold_to_a_pass<'a, M: Model>(
     /// Above what another order of sums does, also where it decides which of two equal values is the largest.
     const TOLERANCE: f64 = 0.01;
     let chunk = &chunk[..chunk.len().min(EXAMPLES)];
-    let gradients = loss_sum(model, examples, chunk, device, &mut Trace::off())?.backward();
+    let gradients = loss_sum(model, examples, chunk, device, &mut Trace::direct())?.backward();
     let place = format!("examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
     let expected = read(model, layout, &gradients, &place)?;
     for layer in layers {

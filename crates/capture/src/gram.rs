@@ -183,6 +183,8 @@ impl Gram {
             None => norm(&row_sums(&self.centred)),
         };
         let (precision, exponent) = (self.precision, self.exponent);
+        let largest = scales.iter().copied().fold(0.0, f64::max);
+        let residual = residual * largest.powi(2);
         let mut clipped = Self { precision, exponent, ..Self::from_inner_products(gram) };
         clipped.uncentred = Some(Uncentred { mean_squared_norm: clipped.mean_squared_norm, residual });
         Ok(clipped)

@@ -113,3 +113,17 @@ fn gradients_of_zero_are_no_error() {
     assert_eq!((gram.error(), gram.mean_gradient_norm(), gram.exponent()), (0.0, 0.0, 0));
     assert!(eigenvalues(&gram).iter().all(|value| *value == 0.0));
 }
+
+/// Clipping to a common norm is a scaling, of what is rounding too.
+#[test]
+fn clipping_scales_the_error_that_is_told() {
+    for precision in [Precision::Single, Precision::Double] {
+        let gram = gram(precision, |row, t| noise(row, t) + 0.5);
+        let least = gram.norms().into_iter().fold(f64::INFINITY, f64::min);
+        let relative = |threshold: f64| gram.clipped(threshold).unwrap().error() / threshold.powi(2);
+        for part in [1e-3, 1e-8, 1e-30] {
+            let ratio = relative(least * part) / relative(least * 0.999);
+            assert!((ratio - 1.0).abs() < 0.01, "{precision:?}, {part}: {ratio}");
+        }
+    }
+}

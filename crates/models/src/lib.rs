@@ -39,7 +39,7 @@ pub use checkpoint::{
     CheckpointError, Conversion, FileKind, HeaderError, HeaderTensor, SafetensorsHeader, checkpoint_bytes,
     load_checkpoint, read_checkpoint, save_checkpoint,
 };
-pub use classifier::{Classifier, Labelled, LabelledInputs, cross_entropy};
+pub use classifier::{Classifier, Labelled, LabelledInputs, cross_entropy, exact_cross_entropy};
 pub use detached::detached;
 pub use device::{GpuMemory, runs_on_cpu};
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig, FcnSettings, LnnSettings};

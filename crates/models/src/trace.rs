@@ -94,17 +94,29 @@ type Resolve = Box<dyn FnOnce(&mut Gradients) -> Option<Factors>>;
 /// After the backward pass the probe's gradient is the loss's derivative at the layer's output.
 pub struct Trace {
     records: Option<Vec<(String, Resolve)>>,
+    captures: bool,
 }
 
 impl Trace {
     /// A trace that records nothing: layers behave as plain Burn modules.
     pub fn off() -> Self {
-        Self { records: None }
+        Self { records: None, captures: false }
+    }
+
+    /// A trace that records nothing in a pass whose gradients are captured: losses are formed so that small gradients keep
+    /// their digits, at some more cost than in training.
+    pub fn direct() -> Self {
+        Self { records: None, captures: true }
     }
 
     /// A trace that records every layer that goes through it.
     pub fn recording() -> Self {
-        Self { records: Some(Vec::new()) }
+        Self { records: Some(Vec::new()), captures: true }
+    }
+
+    /// Whether the gradients of the pass are captured.
+    pub fn captures(&self) -> bool {
+        self.captures
     }
 
     /// The output of `layer`, which the model holds at `path`.

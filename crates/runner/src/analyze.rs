@@ -104,7 +104,7 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let (gram, iteration) = by_parameter(&mut matrix, room, options).map_err(|error| named(path, error))?;
     let dimension = by_iteration(&mut matrix, room, options)?;
     let norms = gram.norms();
-    let error = Rounding { gram: &gram, stored: matrix.roundoff() };
+    let error = Rounding { gram: &gram, stored: matrix.roundoff(), least: matrix.least(), parameters: matrix.parameters };
     let covariance = spectrum(gram.covariance(), error, "covariance", most, options)?;
     let second_moment = spectrum(gram.second_moment()?.as_ref(), error, "second-moment", most, options)?;
     let report = MatrixReport {
@@ -268,6 +268,23 @@ struct Rounding<'a> {
     gram: &'a Gram,
     /// The unit roundoff of the numbers in the file: singular values of G below as much of the largest are the file's.
     stored: f64,
+    /// The logarithm to base 2 of the error that an entry has whatever its size.
+    least: Option<i32>,
+    /// n.
+    parameters: usize,
+}
+
+impl Rounding<'_> {
+    /// How large an eigenvalue the rounding of the file's numbers makes, where the largest is `largest`.
+    ///
+    /// An n × T matrix of independent errors e has a largest singular value of about e (√n + √T).
+    fn of_file(&self, largest: f64) -> f64 {
+        let (exponent, iterations) = (self.gram.exponent(), self.gram.iterations() as f64);
+        let mean_squared_norm = (self.gram.mean_gradient_norm() * 2_f64.powi(-exponent)).powi(2);
+        let least = self.least.map_or(0.0, |least| 2_f64.powi(least - exponent));
+        let of_least = (least * (1.0 + (self.parameters as f64 / iterations).sqrt())).powi(2);
+        (self.stored.powi(2) * (largest + mean_squared_norm)).max(of_least)
+    }
 }
 
 fn spectrum(
@@ -283,12 +300,10 @@ fn spectrum(
     let about = if seconds < LONG { String::new() } else { format!(", about {seconds:.0} s") };
     let step = options.reporter.step(format!("eigenvalues of the {name}{about}"), 1);
     let exponent = rounding.gram.exponent();
-    let mean_squared_norm = (rounding.gram.mean_gradient_norm() * 2_f64.powi(-exponent)).powi(2);
     let of_products = rounding.gram.error() / rounding.gram.iterations() as f64;
     let spectrum = Spectrum::of_gram(gram)?.with_error(of_products);
     let largest = spectrum.eigenvalues().first().copied().unwrap_or_default();
-    let of_file = rounding.stored.powi(2) * (largest + mean_squared_norm);
-    let spectrum = spectrum.with_error(of_file).scaled(2 * exponent)?;
+    let spectrum = spectrum.with_error(rounding.of_file(largest)).scaled(2 * exponent)?;
     step.finish();
     if let Some(out) = &options.out {
         files::write(&out.join(format!("{name}.npy")), &npy::bytes(spectrum.eigenvalues()))?;

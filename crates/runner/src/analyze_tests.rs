@@ -273,3 +273,38 @@ fn more_memory_than_there_is_is_refused_before_the_work_with_the_other_orientati
     }
     assert!(analyze(&path, &options(Orientation::ParametersByIterations, 1_000_000_000)).is_ok());
 }
+
+/// Below 6e-5 float16 has multiples of 6e-8 alone: what that makes of the null eigenvalues of a matrix of rank 5 is rounding.
+#[test]
+fn small_numbers_of_half_precision_have_the_rank_of_large_ones() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (iterations, parameters, rank) = (60, 200, 5);
+    let noise = |seed: usize| {
+        let hash = (seed as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let hash = (hash ^ (hash >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (hash >> 11) as f64 / (1_u64 << 53) as f64 - 0.5
+    };
+    let entry = |t: usize, row: usize| -> f64 {
+        (0..rank).map(|k| noise(t * rank + k) * noise(100_000 + row * rank + k)).sum()
+    };
+    let half = |scale: f64| -> Vec<u8> {
+        let values = (0..iterations * parameters).map(|place| entry(place / parameters, place % parameters) * scale);
+        values.flat_map(|value| burn::tensor::f16::from_f64(value).to_le_bytes()).collect()
+    };
+    let single = |scale: f64| -> Vec<u8> {
+        let values = (0..iterations * parameters).map(|place| entry(place / parameters, place % parameters) * scale);
+        values.flat_map(|value| (value as f32).to_le_bytes()).collect()
+    };
+    for (dtype, scale, data) in [
+        ("<f2", 1.0, half(1.0)),
+        ("<f2", 1e-3, half(1e-3)),
+        ("<f2", 1e-5, half(1e-5)),
+        ("<f4", 1.0, single(1.0)),
+        ("<f4", 1e-41, single(1e-41)),
+    ] {
+        let path = npy_file(folder.path(), "g.npy", dtype, [iterations, parameters], false, &data);
+        let options = AnalyzeOptions { top: None, ..options(Orientation::IterationsByParameters, u64::MAX) };
+        let report = analyze(&path, &options).expect("a matrix");
+        assert_eq!(report.covariance.spectrum.rank, Some(rank), "{dtype} at {scale}");
+    }
+}

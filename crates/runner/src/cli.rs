@@ -151,7 +151,7 @@ pub(crate) enum Command {
     /// Analyses a gradient matrix from any framework: spectra, eigengaps, entries
     #[command(after_help = ANALYZE_EXAMPLES)]
     Analyze {
-        /// An .npy or .safetensors of float32 or float64; may be larger than memory
+        /// An .npy or .safetensors of floating-point numbers or integers; may be larger than memory
         file: PathBuf,
         /// What its rows and columns are: iterations and parameters, or the other way round
         #[arg(long, value_enum, default_value_t)]
@@ -184,7 +184,7 @@ pub(crate) enum Command {
     /// Fits a power law to the values in a file
     #[command(after_help = FIT_EXAMPLES)]
     Fit {
-        /// An .npy of float32 or float64
+        /// An .npy or .safetensors of floating-point numbers or integers
         file: PathBuf,
         /// K, how many of the largest values are fitted; all that are positive without it, 1000 at most
         #[arg(long, value_name = "K")]

@@ -313,6 +313,11 @@ impl Row {
     /// What does not fit.
     pub(crate) fn check_fit(&self) -> Result<()> {
         let measured = measured(&self.model, &self.data_set, self.load_options())?;
+        let examples = measured.examples;
+        if let Some(batch) = self.training.as_ref().map(|training| training.batch).filter(|batch| *batch > examples) {
+            let reason = format!("the training's batch is {batch}, and {} has {examples} examples: give at most as many", self.data_set);
+            return Err(Error::Unfit { reason });
+        }
         if measured.mixes && self.minibatches.is_none() && self.batch_size < 2 {
             let reason = "batch-size is 1, and the network mixes the examples of a minibatch, as batch-norm does: give at least 2";
             return Err(Error::Unfit { reason: reason.to_owned() });

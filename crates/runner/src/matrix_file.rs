@@ -76,6 +76,18 @@ impl MatrixFile {
         }
     }
 
+    /// The logarithm to base 2 of the largest error that a stored number has by being stored, however small it is: half
+    /// the smallest positive number. `None` where numbers are exact.
+    pub(crate) fn least(&self) -> Option<i32> {
+        match self.array.kind {
+            Kind::Half => Some(-25),
+            Kind::BFloat => Some(-134),
+            Kind::Single => Some(-150),
+            Kind::Double => Some(-1075),
+            Kind::Integer { .. } => None,
+        }
+    }
+
     /// The entries of `parameters` parameters from `first` on, as a matrix `[parameters, T]`.
     pub(crate) fn rows<T: Number>(&mut self, first: usize, parameters: usize) -> Result<Mat<T>> {
         let (iterations, all) = (self.iterations, self.parameters);

@@ -157,6 +157,15 @@ fn cases() -> Vec<Case<'static>> {
         ("run x.toml", row(swapped("'fcn'", "'fcn', hidden-layers = 1000000000000")), "hidden-layers from 0 to 3"),
         ("run x.toml", row(swapped("'fcn'", "'fcn', width = 1000000000000")), "a width of 1 to"),
         ("run x.toml", row(swapped("id = 'a'", "id = 'a/b'")), "id is \"a/b\""),
+        ("run x.toml", row(swapped("id = 'a'", "id = 'table.txt'")), "the table's own files begin so"),
+        (
+            "run x.toml",
+            row(toml(
+                "training = { epochs = 1, batch = 20000, optimiser = 'sgd', learning-rate = 0.1, weight-decay = 0.0, \
+                 milestones = [] }",
+            )),
+            "the training's batch is 20000, and Avila has 10430 examples",
+        ),
         ("run x.toml", row(toml("training = 'paper'")), "training is \"paper\""),
         ("run x.toml", row(toml("gradient-clipping = 0.0")), "gradient-clipping is 0"),
         ("run x.toml", row(toml("labels = { kind = 'symmetric-noise', rate = 1.5 }")), "label noise is 1.5"),

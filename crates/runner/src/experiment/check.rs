@@ -47,6 +47,9 @@ impl Row {
 
     fn check_sizes(&self) -> std::result::Result<(), String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        if self.id.starts_with("table.") {
+            return Err(format!("id is {:?}; the table's own files begin so: give another", self.id));
+        }
         if self.id.is_empty() || self.id.starts_with('.') || !self.id.chars().all(plain) {
             return Err(format!("id is {:?}; use letters, digits, - and . only", self.id));
         }
