@@ -63,8 +63,7 @@ fn derivative(logits: &[f32], label: usize) -> Vec<f64> {
 fn captured_derivatives_keep_their_digits_where_a_class_is_certain() {
     let device = Device::flex().autodiff();
     let labels = [1_usize, 0, 2, 1, 0];
-    let logits: [f32; 15] =
-        [0.3, 0.2, -0.1, 1.5, -0.2, 0.1, -3.0, -5.5, 14.0, -20.25, 17.5, 3.0, 45.0, -30.0, 1.0];
+    let logits: [f32; 15] = [0.3, 0.2, -0.1, 1.5, -0.2, 0.1, -3.0, -5.5, 14.0, -20.25, 17.5, 3.0, 45.0, -30.0, 1.0];
     let gradient = |of: fn(Tensor<2>, Tensor<1, Int>) -> Tensor<1>| -> (Vec<f32>, Vec<f32>) {
         let logits = Tensor::<2>::from_data(TensorData::new(logits.to_vec(), [5, 3]), &device).require_grad();
         let labels = Tensor::from_data(TensorData::new(labels.map(|label| label as i32).to_vec(), [5]), &device);
@@ -78,7 +77,10 @@ fn captured_derivatives_keep_their_digits_where_a_class_is_certain() {
         let own = example * 3..example * 3 + 3;
         let expected = derivative(&logits[own.clone()], label);
         for (found, expected) in exact[own.clone()].iter().zip(&expected) {
-            assert!((f64::from(*found) - expected).abs() <= 1e-6 * expected.abs(), "{example}: {found:e}, not {expected:e}");
+            assert!(
+                (f64::from(*found) - expected).abs() <= 1e-6 * expected.abs(),
+                "{example}: {found:e}, not {expected:e}"
+            );
         }
         let likely = -expected[label] < 0.5;
         assert!((losses[example] - plain_losses[example]).abs() <= 1e-6);

@@ -104,7 +104,8 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     let (gram, iteration) = by_parameter(&mut matrix, room, options).map_err(|error| named(path, error))?;
     let dimension = by_iteration(&mut matrix, room, options)?;
     let norms = gram.norms();
-    let error = Rounding { gram: &gram, stored: matrix.roundoff(), least: matrix.least(), parameters: matrix.parameters };
+    let error =
+        Rounding { gram: &gram, stored: matrix.roundoff(), least: matrix.least(), parameters: matrix.parameters };
     let covariance = spectrum(gram.covariance(), error, "covariance", most, options)?;
     let second_moment = spectrum(gram.second_moment()?.as_ref(), error, "second-moment", most, options)?;
     let report = MatrixReport {

@@ -46,58 +46,90 @@ impl ArrayFiles {
         match (split, &self.test_inputs, &self.test_labels) {
             (Split::Train, None, None) | (Split::Train, Some(_), Some(_)) => Ok([&self.inputs, &self.labels]),
             (Split::Test, Some(inputs), Some(labels)) => Ok([inputs, labels]),
-            _ => {
-                Err(Error::Unfit { reason: "data-set has one of test-inputs and test-labels; give both or none".to_owned() })
-            }
+            _ => Err(Error::Unfit {
+                reason: "data-set has one of test-inputs and test-labels; give both or none".to_owned(),
+            }),
         }
     }
 
-    fn read(&self, split: Split) -> Result<(Vec<usize>, Vec<f32>, Vec<u32>)> {
+    /// The shape of an input, the inputs, and their labels, of a split.
+    fn read(&self, split: Split) -> Result<(Vec<usize>, Vec<f64>, Vec<u32>)> {
         let [inputs, labels] = self.split(split)?;
         let labels = integers(labels)?;
-        let (shape, values) = array(inputs)?;
-        let bytes = is_of_bytes(inputs)?;
+        let (shape, mut values) = array(inputs, INPUTS)?;
         let shape = input_shape(inputs, &shape, labels.len())?;
-        let values = values.into_iter().map(|value| if bytes { (value / 255.0) as f32 } else { value as f32 });
-        let values: Vec<f32> = values.collect();
+        if is_of_bytes(inputs)? {
+            values.iter_mut().for_each(|value| *value /= 255.0);
+        }
         let features: usize = shape.iter().product();
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             let found = format!("{} in example {}", values[place], place / features);
-            return Err(Error::malformed(inputs, found, "finite numbers of float32"));
+            return Err(Error::malformed(inputs, found, "finite numbers"));
         }
         Ok((shape, values, labels))
     }
 
     fn facts(&self) -> Result<DataFacts> {
-        let [inputs, labels] = self.split(Split::Train)?;
-        let labels = integers(labels)?;
+        /// More classes than examples are taken for a stray label from here on.
+        const MANY: usize = 1 << 10;
+        let [inputs, path] = self.split(Split::Train)?;
+        let labels = integers(path)?;
         let shape = input_shape(inputs, &shape(inputs)?, labels.len())?;
-        Ok(DataFacts { shape, classes: classes_of(&labels), examples: labels.len() })
+        let classes = classes_of(&labels);
+        if classes > labels.len().max(MANY) {
+            let found = format!("label {} beside {} examples", classes - 1, labels.len());
+            return Err(Error::malformed(path, found, "classes numbered from 0 on, fewer than examples"));
+        }
+        let facts = DataFacts { shape, classes, examples: labels.len() };
+        if self.test_inputs.is_some() {
+            self.check_test(&facts)?;
+        }
+        Ok(facts)
+    }
+
+    /// Refuses test examples that are of another kind than those of training, of which `facts` are known.
+    fn check_test(&self, facts: &DataFacts) -> Result<()> {
+        let [inputs, path] = self.split(Split::Test)?;
+        let labels = integers(path)?;
+        let shape = input_shape(inputs, &shape(inputs)?, labels.len())?;
+        if shape != facts.shape {
+            let expected = format!("{:?}, as for training", facts.shape);
+            return Err(Error::malformed(inputs, format!("inputs of {shape:?}"), expected));
+        }
+        if is_of_bytes(inputs)? != is_of_bytes(&self.inputs)? {
+            let expected =
+                format!("bytes in both this and {} or in none, as bytes are divided by 255", self.inputs.display());
+            return Err(Error::malformed(inputs, "another kind of numbers than for training", expected));
+        }
+        if classes_of(&labels) > facts.classes {
+            let found = format!("label {}", classes_of(&labels) - 1);
+            return Err(Error::malformed(path, found, format!("labels below {}, those of training", facts.classes)));
+        }
+        Ok(())
     }
 
     fn load(&self, split: Split, options: LoadOptions) -> Result<Loaded> {
-        let (shape, mut inputs, labels) = self.read(split)?;
+        let (shape, mut values, labels) = self.read(split)?;
         let facts = self.facts()?;
-        if shape != facts.shape {
-            let [path, _] = self.split(split)?;
-            return Err(Error::malformed(path, format!("inputs of {shape:?}"), format!("{:?}, as for training", facts.shape)));
-        }
         if options.normalisation != Normalisation::None {
             let training = match split {
                 Split::Train => None,
                 Split::Test => Some(self.read(Split::Train)?.1),
             };
-            let scale = Scale::of(training.as_deref().unwrap_or(&inputs), &shape, options.normalisation);
-            scale.apply(&mut inputs);
+            Scale::of(training.as_deref().unwrap_or(&values), &shape, options.normalisation).apply(&mut values);
         }
-        let classes = facts.classes.max(classes_of(&labels));
-        if classes > facts.classes {
-            let [_, path] = self.split(split)?;
-            let found = format!("label {}", classes - 1);
-            return Err(Error::malformed(path, found, format!("labels below {}, those of training", facts.classes)));
+        let inputs: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+        let files = self.provenance(split)?;
+        Ok(Loaded { examples: Examples::new(inputs, shape, labels, facts.classes)?, files })
+    }
+
+    /// The files of a split; of training with those of the test, on which the accuracy that is kept with it depends.
+    fn provenance(&self, split: Split) -> Result<Vec<FileProvenance>> {
+        let mut paths = self.split(split)?.to_vec();
+        if split == Split::Train && self.test_inputs.is_some() {
+            paths.extend(self.split(Split::Test)?);
         }
-        let files = self.split(split)?.into_iter().map(files::provenance).collect::<Result<_>>()?;
-        Ok(Loaded { examples: Examples::new(inputs, shape, labels, classes)?, files })
+        paths.into_iter().map(files::provenance).collect()
     }
 }
 
@@ -146,12 +178,12 @@ fn shape(path: &Path) -> Result<Vec<usize>> {
     if is_idx(path)? { Ok(idx(path)?.0) } else { Ok(StoredArray::open(path, None, INPUTS)?.shape) }
 }
 
-fn array(path: &Path) -> Result<Array> {
+fn array(path: &Path, expected: &str) -> Result<Array> {
     if is_idx(path)? {
         let (shape, values) = idx(path)?;
         return Ok((shape, values.into_iter().map(f64::from).collect()));
     }
-    let mut stored = StoredArray::open(path, None, INPUTS)?;
+    let mut stored = StoredArray::open(path, None, expected)?;
     let (shape, values) = (stored.shape.clone(), stored.values()?);
     Ok(if stored.row_major { (shape, values) } else { (shape.clone(), by_rows(&values, &shape)) })
 }
@@ -171,7 +203,7 @@ fn by_rows(values: &[f64], shape: &[usize]) -> Vec<f64> {
 }
 
 fn integers(path: &Path) -> Result<Vec<u32>> {
-    let (shape, values) = array(path)?;
+    let (shape, values) = array(path, LABELS)?;
     if shape.len() != 1 || values.is_empty() {
         return Err(Error::malformed(path, format!("an array of shape {shape:?}"), LABELS));
     }
@@ -190,7 +222,7 @@ struct Scale {
 
 impl Scale {
     /// Over `training`, inputs of `shape`: of each entry, or of all entries of a channel together.
-    fn of(training: &[f32], shape: &[usize], normalisation: Normalisation) -> Self {
+    fn of(training: &[f64], shape: &[usize], normalisation: Normalisation) -> Self {
         let features: usize = shape.iter().product();
         let together = match (normalisation, shape) {
             (Normalisation::PerChannel, [_, height, width]) => height * width,
@@ -199,7 +231,7 @@ impl Scale {
         let inputs = training.len() / features;
         let moments = |group: usize| {
             let entries = group * together..(group + 1) * together;
-            let values = || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]).map(|&x| f64::from(x));
+            let values = || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]);
             let count = (inputs * together) as f64;
             let mean = values().sum::<f64>() / count;
             let deviation = (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
@@ -209,9 +241,9 @@ impl Scale {
     }
 
     /// Normalises `inputs`; entries that are constant over the training inputs become 0.
-    fn apply(&self, inputs: &mut [f32]) {
+    fn apply(&self, inputs: &mut [f64]) {
         for (value, &(mean, deviation)) in inputs.iter_mut().zip(self.entries.iter().cycle()) {
-            *value = if deviation > 0.0 { ((f64::from(*value) - mean) / deviation) as f32 } else { 0.0 };
+            *value = if deviation > 0.0 { (*value - mean) / deviation } else { 0.0 };
         }
     }
 }
@@ -248,8 +280,7 @@ impl LabelledDataSet for ArrayFiles {
     }
 
     fn files_at_hand(&self, split: Split, _root: &DataRoot) -> Result<Option<Vec<FileProvenance>>, DataError> {
-        let provenance = |paths: [&Path; 2]| paths.into_iter().map(files::provenance).collect();
-        self.split(split).and_then(provenance).map(Some).map_err(own)
+        self.provenance(split).map(Some).map_err(own)
     }
 
     fn paths(&mut self) -> Vec<&mut PathBuf> {

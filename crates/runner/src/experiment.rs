@@ -315,7 +315,10 @@ impl Row {
         let measured = measured(&self.model, &self.data_set, self.load_options())?;
         let examples = measured.examples;
         if let Some(batch) = self.training.as_ref().map(|training| training.batch).filter(|batch| *batch > examples) {
-            let reason = format!("the training's batch is {batch}, and {} has {examples} examples: give at most as many", self.data_set);
+            let reason = format!(
+                "the training's batch is {batch}, and {} has {examples} examples: give at most as many",
+                self.data_set
+            );
             return Err(Error::Unfit { reason });
         }
         if measured.mixes && self.minibatches.is_none() && self.batch_size < 2 {

@@ -66,6 +66,10 @@ fn unfit_rows_are_refused_by_name_and_value() {
         ("model = { kind = 'vgg' }", "vgg"),
         ("data-set = 'imagenet'", "imagenet"),
         ("labels = { kind = 'symmetric-noise' }", "rate"),
+        ("labels = { kind = 'none', rate = 0.4 }", "labels of kind \"none\" has no rate"),
+        ("labels = { kind = 'shuffled', rate = 0.4 }", "labels of kind \"shuffled\" has no rate"),
+        ("capture-labels = { kind = 'none', foo = 1 }", "capture-labels of kind \"none\" has no foo"),
+        ("vectors = { kind = 'gradients', optimiser = 'adam' }", "vectors of kind \"gradients\" has no optimiser"),
         ("[[row]]\nid = 'a'", "two rows have this id"),
         ("[[row]]\nid = '../b'", "id is \"../b\""),
         ("[[row]]\nid = ''", "id is \"\""),
@@ -74,6 +78,9 @@ fn unfit_rows_are_refused_by_name_and_value() {
         assert!(error.starts_with("mine.toml: ") && error.contains(expected), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }
+    let unnamed = row("").replace("[defaults]", "[trainings.other]\nepochs = 2\noptimizer = 'sgd'\n[defaults]");
+    let error = parse(&unnamed).expect_err("no schedule").to_string();
+    assert!(error.contains("training other: ") && error.contains("optimizer"), "{error}");
     let error = parse("title = 'x'\n[[row]\n").expect_err("no TOML").to_string();
     assert!(error.contains("line 2"), "{error}");
     assert!(parse("title = 'x'\nrow = []").expect_err("no row").to_string().contains("has no row"));
@@ -97,7 +104,10 @@ fn a_network_and_data_that_do_not_fit_are_refused() {
 fn a_misspelt_kind_is_answered_with_the_nearest() {
     for (lines, expected) in [
         ("model = { kind = 'lennet' }", "model is \"lennet\"; did you mean lenet? There are fcn, lenet, lnn, resnet18"),
-        ("data-set = 'minst'", "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist"),
+        (
+            "data-set = 'minst'",
+            "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist",
+        ),
         ("model = 'vgg'", "model is \"vgg\"; expected one of"),
         ("cifar-100-labels = 'coarse'", "MNIST has no coarse labels"),
     ] {

@@ -1,8 +1,10 @@
 //! A power law through the values of a file.
 
+use std::fmt;
 use std::path::Path;
 
 use gradspectra_analysis::XMinScan;
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::power_law::PowerLawReport;
@@ -27,9 +29,44 @@ pub enum Top {
 /// # Errors
 ///
 /// The file is not such an array, or its values are unfit.
-pub fn fit_file(path: &Path, top: Top, seed: u64) -> Result<PowerLawReport> {
+pub fn fit_file(path: &Path, top: Top, seed: u64) -> Result<FileFit> {
     let values = values(path)?;
-    fit(&values, top, seed).map_err(|error| Error::File { path: path.to_owned(), source: Box::new(error) })
+    let law =
+        fit(&values, top, seed).map_err(|error| Error::File { path: path.to_owned(), source: Box::new(error) })?;
+    Ok(FileFit { caution: caution(&values, &law), law })
+}
+
+/// A power law through the values of a file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FileFit {
+    /// The law.
+    #[serde(flatten)]
+    pub law: PowerLawReport,
+    /// What to know of the values that were fitted, where they would be rounding if they are eigenvalues.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caution: Option<String>,
+}
+
+impl fmt::Display for FileFit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.law.fmt(formatter)?;
+        self.caution.iter().try_for_each(|caution| writeln!(formatter, "caution     {caution}"))
+    }
+}
+
+/// Says where fitted values are below N ε of the largest, which the eigenvalues of an N × N matrix are by rounding. A file
+/// does not say whether its values are such.
+fn caution(values: &[f64], law: &PowerLawReport) -> Option<String> {
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    let floor = values.len() as f64 * f64::EPSILON * largest;
+    let above = values.iter().filter(|value| **value > floor).count();
+    (law.fit.lambda_min() < floor).then(|| {
+        format!(
+            "{} of the K values are below N ε λ_1 = {floor:.1e}: if these are eigenvalues of an N × N matrix, those are \
+             rounding, and K is at most {above}",
+            law.fit.k() - above.min(law.fit.k())
+        )
+    })
 }
 
 fn values(path: &Path) -> Result<Vec<f64>> {
@@ -55,4 +92,24 @@ fn fit(values: &[f64], top: Top, seed: u64) -> Result<PowerLawReport> {
         Top::Scanned => XMinScan::of(values)?.chosen().k(),
     };
     PowerLawReport::of(values, top, seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_would_be_rounding_in_a_spectrum_are_told() {
+        let spectrum = |rank: usize| -> Vec<f64> {
+            (1..=60).map(|k| if k <= rank { 1.0 / k as f64 } else { 1e-16 / k as f64 }).collect()
+        };
+        let caution_of = |values: &[f64], top| caution(values, &fit(values, top, 1).expect("a fit"));
+        let told = caution_of(&spectrum(25), Top::Default).expect("35 are below the floor");
+        assert!(
+            told.starts_with("35 of the K values are below N ε λ_1 = 1.3e-14") && told.ends_with("at most 25"),
+            "{told}"
+        );
+        assert_eq!(caution_of(&spectrum(25), Top::Given(25)), None);
+        assert_eq!(caution_of(&spectrum(60), Top::Default), None);
+    }
 }

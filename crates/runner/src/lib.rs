@@ -54,13 +54,13 @@ pub use gradspectra_capture as capture;
 pub use gradspectra_data as data;
 pub use gradspectra_models as models;
 
-pub use array_files::ArrayFiles;
 pub use analyze::{AnalyzeOptions, Fitted, MatrixReport, MatrixSpectrum, analyze};
+pub use array_files::ArrayFiles;
 pub use backend::{Backend, DeviceReport};
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
 pub use experiment::{Analysis, Axis, CaptureInputs, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
-pub use fit::{Top, fit_file};
+pub use fit::{FileFit, Top, fit_file};
 pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, run_tasks};
 pub use interrupt::end_on_signals;
 pub use matrix_file::Orientation;

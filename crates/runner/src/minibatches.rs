@@ -32,7 +32,9 @@ pub(crate) fn sized(row: &Row) -> Result<Row> {
         let malformed = |found: String| Error::malformed(path, found, EXPECTED);
         (row.iterations, row.batch_size) = shape(&npy::open(path, EXPECTED)?).map_err(malformed)?;
         if row.batch_size < 2 && row.measured().mixes {
-            return Err(malformed("minibatches of 1 example for a network that mixes examples, as batch-norm does".to_owned()));
+            return Err(malformed(
+                "minibatches of 1 example for a network that mixes examples, as batch-norm does".to_owned(),
+            ));
         }
     }
     Ok(row)

@@ -142,7 +142,11 @@ fn cases() -> Vec<Case<'static>> {
         ("run x.toml", row(b"title = ".to_vec()), "x.toml: line 1"),
         ("run x.toml", row(b"title = 'x'".to_vec()), "missing field `row`"),
         ("run x.toml", row(toml("colour = 'red'")), "row a: unknown field `colour`"),
-        ("run x.toml", row(swapped("'avila'", "'iris'")), "data-set is \"iris\"; expected one of avila, cifar-10, cifar-100, mnist"),
+        (
+            "run x.toml",
+            row(swapped("'avila'", "'iris'")),
+            "data-set is \"iris\"; expected one of avila, cifar-10, cifar-100, mnist",
+        ),
         ("run x.toml", row(swapped("'fcn'", "'vgg'")), "model is \"vgg\"; expected one of fcn, lenet, lnn, resnet18"),
         ("run x.toml", row(swapped("'fcn'", "'lenet'")), "it takes images"),
         ("run x.toml", row(swapped("'fcn'", "'resnet18'")), "it takes images"),

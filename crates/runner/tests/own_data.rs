@@ -77,8 +77,18 @@ fn features_are_normalised_over_the_training_inputs() {
     fs::write(folder.join("mine.toml"), &text).unwrap();
     let normalised = eigenvalues(folder, "normalised");
     let expected: [f32; 12] = [
-        -1.161_895, -0.522_232_95, -0.774_596_7, 0.0, -0.387_298_35, 2.088_931_8, 0.0, 0.0, 0.387_298_35, -0.522_232_95,
-        1.936_491_7, -1.044_465_9,
+        -1.161_895,
+        -0.522_232_95,
+        -0.774_596_7,
+        0.0,
+        -0.387_298_35,
+        2.088_931_8,
+        0.0,
+        0.0,
+        0.387_298_35,
+        -0.522_232_95,
+        1.936_491_7,
+        -1.044_465_9,
     ];
     let bytes: Vec<u8> = expected.iter().flat_map(|x| x.to_le_bytes()).collect();
     fs::write(folder.join("x.npy"), npy("<f4", "(6, 2)", &bytes)).unwrap();
@@ -90,6 +100,51 @@ fn features_are_normalised_over_the_training_inputs() {
     for (found, expected) in values(normalised).iter().zip(values(plain)).take(6) {
         assert!((found - expected).abs() <= 2e-6 * expected, "{found} is not {expected}");
     }
+}
+
+/// As wide numbers as the file has: after the mean is taken off, two columns of time stamps and the same from 0 on have
+/// the same gradients.
+#[test]
+fn wide_numbers_keep_their_differences() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_small(folder);
+    let values = |offset: i64| -> Vec<u8> {
+        [1_i64, 10, 2, 20, 3, 60, 4, 20, 5, 10, 9, 0].iter().flat_map(|x| (x + offset).to_le_bytes()).collect()
+    };
+    experiment(folder, SMALL, LINEAR);
+    let text = fs::read_to_string(folder.join("mine.toml")).unwrap().replace("top = 20", "top = 4");
+    fs::write(folder.join("mine.toml"), text).unwrap();
+    fs::write(folder.join("x.npy"), npy("<i8", "(6, 2)", &values(0))).unwrap();
+    let small = eigenvalues(folder, "small");
+    fs::write(folder.join("x.npy"), npy("<i8", "(6, 2)", &values(1 << 40))).unwrap();
+    assert!(eigenvalues(folder, "large") == small);
+}
+
+#[test]
+fn a_test_split_is_part_of_what_a_training_is_known_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_small(folder);
+    let tests = |labels: &[u8]| {
+        fs::write(folder.join("yt.npy"), npy("|u1", "(6,)", labels)).unwrap();
+        let output = succeed(folder, &["run", "mine.toml", "--out", "out"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().find(|line| line.starts_with("test accuracy")).unwrap().to_owned()
+    };
+    let training = "training = { epochs = 1, batch = 2, optimiser = 'sgd', learning-rate = 0.01, weight-decay = 0.0, \
+                    milestones = [] }";
+    let data = "{ inputs = 'x.npy', labels = 'y.npy', test-inputs = 'x.npy', test-labels = 'yt.npy' }";
+    experiment(folder, data, &format!("{LINEAR}\n{training}"));
+    let text = fs::read_to_string(folder.join("mine.toml")).unwrap().replace("top = 20", "top = 4");
+    fs::write(folder.join("mine.toml"), text).unwrap();
+    let accuracy = |line: String| -> f64 {
+        let number = line.trim_start_matches("test accuracy ").split('%').next().unwrap().to_owned();
+        number.parse().unwrap()
+    };
+    let of_class = |class: u8| accuracy(tests(&[class; 6]));
+    let shares = [of_class(0), of_class(1), of_class(2)];
+    assert!((shares.iter().sum::<f64>() - 100.0).abs() < 0.05, "each example is of one class: {shares:?}");
 }
 
 #[test]
@@ -125,8 +180,15 @@ fn files_that_are_no_examples_are_refused_before_anything_is_written() {
         ("y.npy", npy("<f4", "(6,)", &[0; 24]), SMALL, ""),
         ("y.npy", npy("|i1", "(6,)", &[0, 1, 255, 0, 1, 0]), SMALL, "y.npy: -1 at place 2; expected integers"),
         ("y.npy", npy("|u1", "(5,)", &[0; 5]), SMALL, "x.npy: 6 inputs for 5 labels; expected one label an input"),
-        ("x.npy", npy("|u1", "(6,)", &[0; 6]), SMALL, "x.npy: an array of shape [6]; expected numbers of shape [N, features]"),
+        (
+            "x.npy",
+            npy("|u1", "(6,)", &[0; 6]),
+            SMALL,
+            "x.npy: an array of shape [6]; expected numbers of shape [N, features]",
+        ),
         ("x.npy", b"no array".to_vec(), SMALL, "x.npy"),
+        ("y.npy", npy("<u4", "(6,)", &[0, 0, 1, 0].repeat(6)), SMALL, "y.npy: label 65536 beside 6 examples"),
+        ("y.npy", npy("|b1", "(6,)", &[0; 6]), SMALL, "numbers of type '|b1'; expected integers [N] from 0 on"),
         ("x.npy", npy("|u1", "(6, 0)", &[]), SMALL, "an array of shape [6, 0]"),
         ("x.npy", npy("<f4", "(6, 1)", &f32::NAN.to_le_bytes().repeat(6)), SMALL, "NaN in example 0"),
         ("z.npy", vec![], "{ inputs = 'x.npy', lables = 'y.npy' }", "lables"),
@@ -136,6 +198,12 @@ fn files_that_are_no_examples_are_refused_before_anything_is_written() {
             npy("|u1", "(6, 2)", &[0; 12]),
             "{ inputs = 'x.npy', labels = 'y.npy', test-inputs = 'z.npy' }",
             "one of test-inputs and test-labels; give both or none",
+        ),
+        (
+            "z.npy",
+            npy("|u1", "(6, 2)", &[0; 12]),
+            "{ inputs = 'x.npy', labels = 'y.npy', test-inputs = 'z.npy', test-labels = 'y.npy' }",
+            "z.npy: another kind of numbers than for training",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();

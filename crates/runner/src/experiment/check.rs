@@ -68,7 +68,8 @@ impl Row {
     /// Refuses what the data set does not have.
     fn check_data(&self) -> std::result::Result<(), String> {
         let (source, title) = (self.data_set.source(), &self.data_set);
-        let augmented = self.training.as_ref().is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
+        let augmented =
+            self.training.as_ref().is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
         if augmented && !source.has_images() {
             return Err(format!("augmentation is crop-and-flip; {title} has no images: leave it out"));
         }

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde::Deserialize;
+use gradspectra_data::LabelCorruption;
+use gradspectra_models::Training;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::{Experiment, Row};
+use super::{Experiment, Row, Vectors};
 use crate::error::{Error, Result};
 use crate::minibatches::sized;
 
@@ -89,6 +92,7 @@ impl Written {
 fn parsed(name: &str, text: &str, source: &Path) -> Result<(Experiment, Vec<Written>)> {
     let refuse = |reason: String| Error::Experiment { path: source.to_owned(), reason };
     let file: ExperimentFile = toml::from_str(text).map_err(|error| refuse(in_one_line(&error, text)))?;
+    check_keys_of_defaults(&file).map_err(refuse)?;
     let mut ids = BTreeSet::new();
     let (mut rows, mut written) = (Vec::with_capacity(file.rows.len()), Vec::with_capacity(file.rows.len()));
     for (index, table) in file.rows.into_iter().enumerate() {
@@ -98,6 +102,7 @@ fn parsed(name: &str, text: &str, source: &Path) -> Result<(Experiment, Vec<Writ
         };
         let refuse = |reason: String| refuse(format!("{label}: {reason}"));
         check_effect(&table).map_err(refuse)?;
+        check_settings(&table).map_err(refuse)?;
         let table = name_training(merged(file.defaults.clone(), table), &file.trainings).map_err(refuse)?;
         written.push(Written::of(&table));
         let row: Row = table.try_into().map_err(|error: toml::de::Error| refuse(in_one_line(&error, "")))?;
@@ -123,6 +128,39 @@ fn check_effect(row: &toml::Table) -> std::result::Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Refuses defaults whose settings have keys without effect, and schedules that are none.
+fn check_keys_of_defaults(file: &ExperimentFile) -> std::result::Result<(), String> {
+    check_settings(&file.defaults).map_err(|reason| format!("defaults: {reason}"))?;
+    for (name, schedule) in &file.trainings {
+        let parsed = schedule.clone().try_into::<Training>();
+        parsed.map_err(|error| format!("training {name}: {}", in_one_line(&error, "")))?;
+    }
+    Ok(())
+}
+
+/// Refuses keys of a row's settings that their kind does not have.
+fn check_settings(row: &toml::Table) -> std::result::Result<(), String> {
+    check_keys::<LabelCorruption>(row, "labels")?;
+    check_keys::<LabelCorruption>(row, "capture-labels")?;
+    check_keys::<Vectors>(row, "vectors")
+}
+
+/// Refuses keys of the settings `name` of `row` that are lost when they are read as `T`: serde lets a kind without settings
+/// have any.
+fn check_keys<T: Serialize + DeserializeOwned>(row: &toml::Table, name: &str) -> std::result::Result<(), String> {
+    let Some(toml::Value::Table(written)) = row.get(name) else { return Ok(()) };
+    // What cannot be read by itself is refused with the rest of the row, over the defaults.
+    let Ok(read) = written.clone().try_into::<T>() else { return Ok(()) };
+    let known = toml::Table::try_from(read).map_err(|error| error.to_string())?;
+    match written.keys().find(|key| !known.contains_key(*key)) {
+        Some(key) => {
+            let kind = written.get("kind").map(ToString::to_string).unwrap_or_default();
+            Err(format!("{name} of kind {kind} has no {key}; leave it out, or name another kind"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// `table` over `defaults`; sub-tables are merged as long as they are of one `kind`.

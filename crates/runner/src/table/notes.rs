@@ -1,6 +1,7 @@
 //! What is said below a table.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use gradspectra_models::Training;
 
@@ -47,8 +48,11 @@ pub(super) fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec
     }
 }
 
-/// What decides the result of a row, but for its length.
+/// What decides the result of a row, but for its length and the folders of its files.
 fn spec(row: &Row) -> Row {
     let training = row.training.clone().map(|training| Training { epochs: 0, ..training });
-    Row { setting: None, reading_of: None, paper: None, iterations: 0, training, ..row.clone() }
+    let name = |path: &Option<PathBuf>| path.as_ref().and_then(|path| path.file_name()).map(PathBuf::from);
+    let (weights, minibatches) = (name(&row.weights), name(&row.minibatches));
+    let bare = Row { setting: None, reading_of: None, paper: None, iterations: 0, training, ..row.clone() };
+    Row { data_set: row.data_set.anywhere(), weights, minibatches, ..bare }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::measure::Measure;
 use crate::experiment::{Analysis, Axis, Matrix, PaperFigures, Row};
+use crate::minibatches::sized;
 use crate::result::{Finding, RowResult};
 
 /// A row of a [`Table`](super::Table).
@@ -84,7 +85,10 @@ impl TableRow {
             model: row.model.to_string(),
             training: row.position_title(),
             tested,
-            batch_size: results.first().map_or(row.batch_size, |result| result.capture.batch_size),
+            batch_size: results.first().map_or_else(
+                || sized(row).map_or(row.batch_size, |row| row.batch_size),
+                |result| result.capture.batch_size,
+            ),
             k: row.analysis.top(),
             setting: row.setting.clone().unwrap_or_default(),
             seeds: results.iter().map(|result| result.seed).collect(),
