@@ -113,7 +113,6 @@ impl<'a, M: Model> Captured<'a, M> {
         let drawn = self.draw(task)?;
         let minibatches = drawn.minibatches()?;
         let iterations = minibatches.iterations();
-        task.row.check_top(iterations).map_err(|reason| Error::Unfit { reason })?;
         let mut capture = CaptureReport {
             way: Way::Direct,
             why_direct: None,

@@ -40,7 +40,7 @@ impl Row {
             return Err("sampled-parameters is 0; give at least 1, or leave it out".to_owned());
         }
         match self.minibatches {
-            None => self.check_top(self.iterations),
+            None => self.check_top(),
             Some(_) => Ok(()),
         }
     }
@@ -65,7 +65,8 @@ impl Row {
     /// Refuses what the data set does not have.
     fn check_data(&self) -> std::result::Result<(), String> {
         let (source, title) = (self.data_set.source(), &self.data_set);
-        let augmented = self.training.as_ref().is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
+        let augmented =
+            self.training.as_ref().is_some_and(|training| training.augmentation == Augmentation::CropAndFlip);
         if augmented && !source.has_images() {
             return Err(format!("augmentation is crop-and-flip; {title} has no images: leave it out"));
         }
@@ -120,8 +121,9 @@ impl Row {
         Ok(())
     }
 
-    /// Refuses a K that T iterations do not give.
-    pub(crate) fn check_top(&self, iterations: usize) -> std::result::Result<(), String> {
+    /// Refuses a K that the row's iterations do not give.
+    pub(crate) fn check_top(&self) -> std::result::Result<(), String> {
+        let iterations = self.iterations;
         let available = match self.analysis {
             Analysis::Spectrum { matrix: Matrix::SecondMoment, values: SpectrumValues::Eigenvalues, .. } => iterations,
             Analysis::Spectrum { .. } => iterations - 1,
