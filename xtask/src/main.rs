@@ -164,7 +164,11 @@ fn backend(arguments: &[String]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::backend;
+    use std::path::{Path, PathBuf};
+
+    use clap::CommandFactory;
+
+    use super::*;
 
     #[test]
     fn the_backend_is_found_in_both_spellings() {
@@ -176,5 +180,35 @@ mod tests {
         assert_eq!(found("--backend=wgpu").as_deref(), Some("wgpu"));
         assert_eq!(found("--table 5 --backend"), None);
         assert_eq!(found("--table 5"), None);
+    }
+
+    /// The tasks that a page names, each as its words: what is behind `cargo xtask`, up to the end of the code.
+    fn documented(page: &str) -> Vec<Vec<&str>> {
+        let code = page.split("cargo xtask").skip(1).map(|rest| rest.split(['`', '#', '|', '\n']).next().unwrap_or(""));
+        code.map(|code| code.split_whitespace().collect()).filter(|words: &Vec<_>| !words.is_empty()).collect()
+    }
+
+    /// The tests of the program hold the arguments that are handed on to it.
+    #[test]
+    fn every_task_of_the_documentation_is_one() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let docs = std::fs::read_dir(root.join("docs")).expect("docs/").map(|entry| entry.expect("a page").path());
+        let pages = docs.chain(["README.md", "CONTRIBUTING.md"].map(|page| root.join(page)));
+        let is_page = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "md");
+        let mut named = Vec::new();
+        for path in pages.filter(is_page) {
+            for words in documented(&std::fs::read_to_string(&path).expect("a page of text")) {
+                let fault = Arguments::try_parse_from(["cargo xtask"].iter().chain(&words)).err();
+                assert!(fault.is_none(), "{}: {}: {}", path.display(), words.join(" "), fault.expect("some"));
+                named.push(words[0].to_owned());
+            }
+        }
+        for own in ["test", "lint", "bench", "torture"] {
+            assert!(named.iter().any(|name| name == own), "no page names cargo xtask {own}");
+        }
+        for words in ["tset", "test --backend tpu", "torture --kill 2", "lint wgpu"] {
+            assert!(Arguments::try_parse_from(["cargo xtask"].into_iter().chain(words.split(' '))).is_err(), "{words}");
+        }
+        Arguments::command().debug_assert();
     }
 }

@@ -90,8 +90,9 @@ pub enum AnalysisError {
     },
     /// More eigenvalues or eigengaps are asked for than are above rounding.
     #[error(
-        "K is {k} {what}; the numerical rank is {rank}, beyond which lies rounding: {}",
-        mend(*.rank, *.largest, .what)
+        "K is {k} {what}; the numerical rank is {rank}, beyond which lies rounding{}: {}",
+        within(*.rank, *.largest, .what),
+        mend(*.rank, *.largest)
     )]
     BeyondRank {
         /// K.
@@ -141,11 +142,16 @@ fn decimal(exponent: i32) -> i64 {
     (f64::from(exponent) * std::f64::consts::LOG10_2).round() as i64
 }
 
+/// How many of a kind are above rounding, where that is another number than the rank.
+fn within(rank: usize, largest: usize, what: &str) -> String {
+    if largest == rank { String::new() } else { format!(", with {largest} {what} above it") }
+}
+
 /// What to do where the rank allows at most `largest` values.
-fn mend(rank: usize, largest: usize, what: &str) -> String {
+fn mend(rank: usize, largest: usize) -> String {
     match (rank, largest) {
         (0 | 1, _) => format!("no power law can be fitted to rank {rank}"),
-        (_, 0 | 1) => format!("no power law can be fitted to the {largest} {what} above it"),
+        (_, 0 | 1) => "no power law can be fitted to so few".to_owned(),
         _ => format!("lower K to at most {largest}"),
     }
 }

@@ -91,12 +91,12 @@ fn a_gap_counts_above_the_floor_only() {
     assert_eq!(spectrum.fitted_eigengaps(EigengapReading::ByRank), [4.0]);
     assert_eq!(
         spectrum.top_eigengaps(3, EigengapReading::ByRank).unwrap_err().to_string(),
-        "K is 3 eigengaps; the numerical rank is 4, beyond which lies rounding: no power law can be fitted to the 1 \
-         eigengaps above it"
+        "K is 3 eigengaps; the numerical rank is 4, beyond which lies rounding, with 1 eigengaps above it: no power law can \
+         be fitted to so few"
     );
     assert_eq!(
         spectrum.top_eigengaps(4, EigengapReading::Sorted).unwrap_err().to_string(),
-        "K is 4 eigengaps; the numerical rank is 4, beyond which lies rounding: lower K to at most 3"
+        "K is 4 eigengaps; the numerical rank is 4, beyond which lies rounding, with 3 eigengaps above it: lower K to at most 3"
     );
 }
 

@@ -100,17 +100,16 @@ fn parse<const D: usize>(path: &Path, file: &[u8], magic: u32, what: &str) -> Re
             format!("at least one and at most {possible} bytes, as the file has {}", file.len()),
         ));
     }
+    let damaged = |error| malformed(path, format!("damaged data ({error})"), "a sound gzip file");
     let mut data = Vec::new();
-    reader
-        .take(claimed + 1)
-        .read_to_end(&mut data)
-        .map_err(|error| malformed(path, format!("damaged data ({error})"), "a sound gzip file"))?;
-    let found = match data.len() as u64 {
-        length if length == claimed => return Ok((sizes, data)),
-        length if length > claimed => "trailing bytes after the data".to_owned(),
-        length => format!("{length} bytes of data"),
-    };
-    Err(malformed(path, found, format!("{claimed} bytes for {what} of {sizes:?}")))
+    reader.by_ref().take(claimed).read_to_end(&mut data).map_err(damaged)?;
+    let behind = std::io::copy(&mut reader.take(MAXIMUM_BYTES), &mut std::io::sink()).map_err(damaged)?;
+    match data.len() as u64 + behind {
+        found if found == claimed => Ok((sizes, data)),
+        found => {
+            Err(malformed(path, format!("{found} bytes of data"), format!("{claimed} bytes for {what} of {sizes:?}")))
+        }
+    }
 }
 
 #[cfg(test)]

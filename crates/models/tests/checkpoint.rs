@@ -183,6 +183,24 @@ fn a_file_of_burns_is_told_in_burns_layout() {
     assert!(error.contains("has no tensor norm1.gamma (norm1.weight in PyTorch)"), "{error}");
 }
 
+/// As Burn writes it, with bytes behind the last tensor, and without the last bytes of it.
+#[test]
+fn a_file_of_burns_that_is_longer_or_shorter_than_its_tensors_is_refused_with_both_sizes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.bpk");
+    model().save_into(&mut burn::store::BurnpackStore::from_file(&path)).unwrap();
+    load_checkpoint(model(), &path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let whole = bytes.len();
+    for length in [whole + 1, whole + 256, 2 * whole, whole - 1] {
+        let bytes: Vec<u8> = bytes.iter().chain(&bytes).copied().take(length).collect();
+        std::fs::write(&path, bytes).unwrap();
+        let error = refusal(&path);
+        let expected = format!("{length} bytes, where its tensors end at {whole}");
+        assert!(error.contains(&expected) && error.contains("w.bpk") && !error.contains('\n'), "{error}");
+    }
+}
+
 #[test]
 fn loading_draws_no_parameters_at_random() {
     let device = Device::flex();

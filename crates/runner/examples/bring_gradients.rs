@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         gram.add(block);
     }
     let spectrum = Spectrum::of_gram(gram.finish()?.covariance())?;
-    let fit = PowerLawFit::top(spectrum.eigenvalues(), 200)?;
+    let fit = PowerLawFit::top(spectrum.top_eigenvalues(200)?, 200)?;
     let tests = rows.summary();
     println!("s = {:.3}, d_ks = {:.4}", fit.s(), fit.ks().two_sided);
     println!("iteration-wise: {} rows, Gaussian in {:.1} %", tests.samples, 100.0 * tests.gaussian_rate.unwrap_or(0.0));

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ())?;
     let gram = factors.gram(minibatches, Precision::Single)?;
     let spectrum = Spectrum::of_gram(gram.second_moment()?.as_ref())?;
-    let fit = PowerLawFit::top(spectrum.eigenvalues(), 100)?;
+    let fit = PowerLawFit::top(spectrum.top_eigenvalues(100)?, 100)?;
     println!("{} examples: s = {:.3}, d_ks = {:.4}", spirals.len(), fit.s(), fit.ks().two_sided);
     Ok(())
 }

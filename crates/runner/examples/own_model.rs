@@ -53,7 +53,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let minibatches = MinibatchIndices::new(&indices, 10, mnist.len())?;
     let factors = ExampleFactors::capture(&model, examples, &minibatches.examples(), &device, |_| ())?;
     let gram = factors.gram(minibatches, Precision::Single)?;
-    let fit = PowerLawFit::top(Spectrum::of_gram(gram.covariance())?.eigenvalues(), 500)?;
+    let spectrum = Spectrum::of_gram(gram.covariance())?;
+    let fit = PowerLawFit::top(spectrum.top_eigenvalues(500)?, 500)?;
     println!("s = {:.3}, power law: {}", fit.s(), KsTest::of(&fit).is_power_law());
     Ok(())
 }

@@ -39,6 +39,8 @@ pub(crate) struct Captured<'a, M: Model> {
     factors: Option<ExampleFactors>,
     /// The parameters whose factors are captured, by the vectors that they are captured for.
     held: BTreeMap<String, Vec<Range<usize>>>,
+    /// The bytes that all may take.
+    budget: u64,
     /// The bytes that G and what is formed of it may take.
     room: u64,
     whole: Option<(String, Mat<f32>)>,
@@ -93,6 +95,7 @@ impl<'a, M: Model> Captured<'a, M> {
             at_hand: BTreeMap::new(),
             factors: None,
             held: BTreeMap::new(),
+            budget,
             room: budget.saturating_sub(memory::of_tasks(tasks)?.fixed),
             whole: None,
             gram: None,
@@ -113,7 +116,6 @@ impl<'a, M: Model> Captured<'a, M> {
         let drawn = self.draw(task)?;
         let minibatches = drawn.minibatches()?;
         let iterations = minibatches.iterations();
-        task.row.check_top(iterations).map_err(|reason| Error::Unfit { reason })?;
         let mut capture = CaptureReport {
             way: Way::Direct,
             why_direct: None,
@@ -157,10 +159,28 @@ impl<'a, M: Model> Captured<'a, M> {
         self.make_spectrum(task, minibatches, matrix, precision)?;
         if !self.resolved(task, matrix, precision).resolves(task) {
             precision = Precision::Double;
+            self.check_memory(task)?;
             self.reporter.detail("the tested values reach within the rounding of products in f32: products in f64");
             self.make_spectrum(task, minibatches, matrix, precision)?;
         }
         Ok(self.resolved(task, matrix, precision))
+    }
+
+    /// Refuses products in f64 that do not fit the memory: all are made here, also where it was enough for terms in f32
+    /// that are at hand.
+    fn check_memory(&self, task: &Task) -> Result<()> {
+        let least = memory::of_tasks(self.tasks)?.least();
+        if least <= self.budget {
+            return Ok(());
+        }
+        let mend = format!(
+            "{} {} tests values within the rounding of f32, and its products in f64, which no part makes, need about {}: \
+             raise --memory, or lower top",
+            task.experiment,
+            task.row.id,
+            memory::gigabytes(least)
+        );
+        Err(Error::Setting { name: "the memory", found: memory::gigabytes(self.budget), mend })
     }
 
     fn resolved(&self, task: &Task, matrix: Matrix, precision: Precision) -> &Resolved {

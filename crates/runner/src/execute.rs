@@ -13,6 +13,7 @@ use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::memory;
+use crate::minibatches;
 use crate::plan::check_patience;
 use crate::plots;
 use crate::position::{PositionSpec, Positions, TestSource, stored};
@@ -161,10 +162,16 @@ impl Group<'_> {
         Ok(Some(loaded))
     }
 
-    /// The training examples.
+    /// The training examples, of which the tasks' minibatches can be drawn: data at hand may be fewer than the data set is
+    /// known to have.
     pub(crate) fn load_training<B: 'static>(&self) -> Result<Set<B>> {
         let none = || Error::Unfit { reason: format!("the data set {} has no examples", self.tasks[0].row.data_set) };
-        self.load(Split::Train)?.ok_or_else(none)
+        let loaded = self.load(Split::Train)?.ok_or_else(none)?;
+        let examples = loaded.set.examples().len();
+        for task in self.tasks {
+            minibatches::check(&task.row, examples).map_err(|error| task.failed(error))?;
+        }
+        Ok(loaded)
     }
 
     /// The training examples as the network sees them at capture, where that is another way than they are.

@@ -12,6 +12,7 @@ use gradspectra_models::{Initialisation, Optimiser, Training};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::minibatches;
 use crate::subject::{DataSpec, Measured, ModelSpec, measured};
 
 /// A table: rows to run, each with the paper's figures beside.
@@ -306,7 +307,7 @@ impl Row {
         measured(&self.model, &self.data_set, self.load_options()).unwrap_or_default()
     }
 
-    /// Refuses a network and data that do not fit each other or the row, before anything is done with them.
+    /// Refuses a network, data and minibatches that do not fit each other or the row, before anything is done with them.
     ///
     /// # Errors
     ///
@@ -325,7 +326,7 @@ impl Row {
             let reason = "batch-size is 1, and the network mixes the examples of a minibatch, as batch-norm does: give at least 2";
             return Err(Error::Unfit { reason: reason.to_owned() });
         }
-        Ok(())
+        minibatches::check(self, measured.examples)
     }
 
     /// Shortens the row for a trial: T = 2000 and one epoch of training at most.

@@ -36,8 +36,21 @@ pub(crate) fn sized(row: &Row) -> Result<Row> {
                 "minibatches of 1 example for a network that mixes examples, as batch-norm does".to_owned(),
             ));
         }
+        let beyond = |reason: String| Error::malformed(path, reason, "as many iterations as top takes; lower top");
+        row.check_top().map_err(beyond)?;
     }
     Ok(row)
+}
+
+/// Refuses minibatches that cannot be drawn of the row's `examples`, and a file of them that names other examples or gives
+/// not the iterations that the row's K takes.
+pub(crate) fn check(row: &Row, examples: usize) -> Result<()> {
+    let Some(path) = &row.minibatches else {
+        Minibatches::seeded(examples, row.batch_size, row.iterations, row.sampling, 0)?;
+        return Ok(());
+    };
+    sized(row)?;
+    for_each_index(&mut npy::open(path, EXPECTED)?, examples, |_, _| ())
 }
 
 const EXPECTED: &str = "an .npy of integers [T] or [T, B], T at least 2";
@@ -56,14 +69,29 @@ fn shape(array: &StoredArray) -> std::result::Result<(usize, usize), String> {
 fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
     let mut array = npy::open(path, EXPECTED)?;
     let (iterations, batch) = shape(&array).map_err(|found| Error::malformed(path, found, EXPECTED))?;
-    let index = |value: f64| {
-        let known = (0.0..examples as f64).contains(&value).then_some(value as u32);
-        known.ok_or_else(|| Error::malformed(path, format!("index {value}"), format!("0 to {}", examples - 1)))
-    };
-    let stored: Vec<u32> = array.values()?.into_iter().map(index).collect::<Result<_>>()?;
-    let by_row = |place: usize| stored[place % batch * iterations + place / batch];
-    let indices = if array.row_major { stored } else { (0..stored.len()).map(by_row).collect() };
+    let mut indices = vec![0; array.len()];
+    let row_major = array.row_major;
+    for_each_index(&mut array, examples, |place, index| {
+        let place = if row_major { place } else { place % iterations * batch + place / iterations };
+        indices[place] = index;
+    })?;
     Ok((indices, batch))
+}
+
+/// Hands every index to `visit` with its place in the file's order, of which no more than a few are held at once.
+fn for_each_index(array: &mut StoredArray, examples: usize, mut visit: impl FnMut(usize, u32)) -> Result<()> {
+    const AT_ONCE: usize = 1 << 16;
+    for start in (0..array.len()).step_by(AT_ONCE) {
+        let values: Vec<f64> = array.read(start, AT_ONCE.min(array.len() - start))?;
+        for (place, value) in (start..).zip(values) {
+            if !(0.0..examples as f64).contains(&value) {
+                let expected = format!("0 to {}", examples.saturating_sub(1));
+                return Err(Error::malformed(&array.path, format!("index {value}"), expected));
+            }
+            visit(place, value as u32);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

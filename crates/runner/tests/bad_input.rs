@@ -108,6 +108,13 @@ fn cases() -> Vec<Case<'static>> {
     };
     let bare = |bytes| vec![("x.toml", bare_weights()), ("w.safetensors", bytes)];
     let drawn = |bytes| drawn_through("'fcn', batch-norm = 'none'", bytes);
+    let trained = |bytes| {
+        let mut files = drawn(bytes);
+        files[0].1.extend(b"training = 'short'\n\
+            [trainings.short]\nepochs = 1\nbatch = 500\noptimiser = 'sgd'\nlearning-rate = 0.1\nweight-decay = 0.0\nmilestones = []\n");
+        files
+    };
+    let with_index = |index| drawn(indices(&(0..29).chain([index]).collect::<Vec<_>>()));
     let row = |bytes| vec![("x.toml", bytes)];
     let fc1 = "{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
     vec![
@@ -187,11 +194,30 @@ fn cases() -> Vec<Case<'static>> {
         ("run x.toml", bare(kinds("F64", 8, 0x7f)), "beyond float32's range with the value 1.38"),
         ("run x.toml", vec![("x.toml", bare_weights()), ("w.safetensors", enormous())], "is not finite"),
         ("run x.toml", drawn(b"not numpy".to_vec()), "y.npy: "),
-        ("run x.toml", drawn(indices(&[0, 1, 20_000])), "y.npy: index 20000; expected 0 to 10429"),
-        ("run x.toml", drawn(indices(&[0, -1])), "y.npy: index -1"),
+        ("run x.toml", drawn(indices(&[&[0; 29][..], &[20_000]].concat())), "y.npy: index 20000; expected 0 to 10429"),
+        ("run x.toml", drawn(indices(&[&[0; 29][..], &[-1]].concat())), "y.npy: index -1"),
         ("run x.toml", drawn(indices(&[0, 1])[..136].to_vec()), "y.npy: "),
         ("run x.toml", drawn(npy("<i8", "(99999999999, 99999999999)", &[0; 8])), "bytes for an array"),
         ("run x.toml", drawn(indices(&(0..8).collect::<Vec<_>>())), "top is 10; with 8 iterations"),
+        ("run x.toml", trained(indices(&(0..8).collect::<Vec<_>>())), "top is 10; with 8 iterations it must be 2 to 7"),
+        (
+            "run x.toml",
+            trained(indices(&(0..30).map(|t| 400 * t).collect::<Vec<_>>())),
+            "y.npy: index 10800; expected 0",
+        ),
+        ("run x.toml", trained(doubles(&[0.0; 30])), "y.npy: numbers of type float64"),
+        (
+            "plan x.toml",
+            trained(indices(&(0..8).collect::<Vec<_>>())),
+            "top is 10; with 8 iterations it must be 2 to 7",
+        ),
+        (
+            "plan x.toml",
+            trained(indices(&(0..30).map(|t| 400 * t).collect::<Vec<_>>())),
+            "y.npy: index 10800; expected 0",
+        ),
+        ("plan x.toml", trained(doubles(&[0.0; 30])), "y.npy: numbers of type float64"),
+        ("plan x.toml", row(swapped("batch-size = 2", "batch-size = 20000")), "the batch size is 20000"),
         ("run x.toml", drawn_through("'fcn'", indices(&(0..30).collect::<Vec<_>>())), "minibatches of 1 example"),
         // data sets
         ("reproduce --table 5 --rows random-b1 --data-dir nowhere", vec![], "nowhere"),
@@ -299,7 +325,7 @@ fn every_bad_input_is_refused_in_one_line_and_changes_nothing() {
             std::fs::write(path, bytes).unwrap();
         }
         faults.extend(fault(folder.path(), line, expected));
-        if ["results/x", "results/table-5"].iter().any(|name| folder.path().join(name).exists()) {
+        if ["results/x", "results/table-5", "results/positions"].iter().any(|name| folder.path().join(name).exists()) {
             faults.push(format!("{line}: a refused row left something"));
         }
         for (name, bytes) in &files {

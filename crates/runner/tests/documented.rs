@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::npy;
 
-/// Commands of xtask's own, which start cargo.
+/// Commands of xtask's own, which start cargo: its tests parse them.
 const OF_XTASK: [&str; 4] = ["test", "lint", "bench", "torture"];
 /// Commands that would train or capture for minutes, or need a cluster or several folders: the program has to take their
 /// arguments, and is stopped by a folder of data that is not there.

@@ -112,6 +112,76 @@ fn the_estimate_is_near_the_peak() {
     }
 }
 
+/// Rows whose smallest tested eigengaps, or eigenvalues of examples that are drawn twice, are within the rounding of f32:
+/// single examples, with a layer whose factors take more than a block of G, larger minibatches, update vectors and the
+/// direct way.
+#[cfg(target_os = "linux")]
+const EXACT: &str = "
+title = 'exact'
+caption = 'Rows whose products are formed again in f64.'
+
+[defaults]
+data-set = 'mnist'
+model = { kind = 'lenet' }
+iterations = 2000
+batch-size = 1
+analysis = { kind = 'spectrum', matrix = 'second-moment', values = 'eigengaps', top = 1990 }
+
+[[row]]
+id = 'single'
+
+[[row]]
+id = 'single-few'
+iterations = 800
+analysis = { top = 799 }
+
+[[row]]
+id = 'single-wide'
+model = { kind = 'fcn', width = 4000, batch-norm = 'none' }
+sampling = 'with-replacement'
+iterations = 1000
+analysis = { values = 'eigenvalues', top = 999 }
+
+[[row]]
+id = 'factored'
+batch-size = 3
+
+[[row]]
+id = 'updates'
+batch-size = 3
+vectors = { kind = 'updates', optimiser = 'momentum' }
+
+[[row]]
+id = 'direct'
+batch-size = 3
+model = { kind = 'fcn', width = 30, batch-norm = 'before-linear' }
+";
+
+/// Where memory is free, and where it is as short as may be.
+#[cfg(target_os = "linux")]
+#[test]
+fn products_in_f64_stay_within_the_estimate() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("exact.toml");
+    std::fs::write(&file, EXACT).unwrap();
+    for row in &Experiment::read(&file).unwrap().rows {
+        let estimate = MemoryEstimate::of([row]).unwrap();
+        for bytes in [estimate.total(), estimate.least()] {
+            let memory = bytes.to_string();
+            let arguments = ["run", "exact.toml", "--quiet", "--fresh", "--rows", &row.id, "--memory", &memory];
+            common::succeed(folder.path(), &arguments);
+            let read = |ending: &str| {
+                let file = folder.path().join("results/exact").join(&row.id).join(format!("seed-1.{ending}"));
+                serde_json::from_slice::<serde_json::Value>(&std::fs::read(file).unwrap()).unwrap()
+            };
+            assert_eq!(read("json")["capture"]["products"], "f64", "{}", row.id);
+            let peak = read("timings.json")["peak-memory"].as_u64().unwrap();
+            eprintln!("{}: {:.0} MB, peak {:.0} MB", row.id, bytes as f64 / 1e6, peak as f64 / 1e6);
+            assert!(peak <= bytes, "{}: {bytes}, peak {peak}", row.id);
+        }
+    }
+}
+
 /// A small row of each kind, again and again by one process.
 const SOAK: &str = "
 title = 'soak'

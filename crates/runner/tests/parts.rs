@@ -194,6 +194,32 @@ fn a_row_whose_terms_are_there_takes_less_memory() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("the run has no task terms/"));
 }
 
+/// Terms are products in f32: where those in f64 are needed, the row's task makes all of them.
+#[test]
+fn products_in_f64_of_terms_that_are_there_stay_within_the_memory() {
+    let folder = folder();
+    let folder = folder.path();
+    let (defaults, _) = EXPERIMENT.split_once("[[row]]").unwrap();
+    let defaults = defaults.replace("iterations = 60\nbatch-size = 10\n", "").replace("top = 30", "top = 45");
+    fs::write(folder.join("split.toml"), defaults + "[[row]]\nid = 'twice'\nminibatches = 'twice.npy'\n").unwrap();
+    let indices: Vec<u8> = (0..600_i64).flat_map(|place| (place % 300).to_le_bytes()).collect();
+    fs::write(folder.join("twice.npy"), common::npy("<i8", "(60, 10)", &indices)).unwrap();
+    let experiment = Experiment::read(&folder.join("split.toml")).unwrap();
+    for part in ids(&tasks(folder, "results"), "part") {
+        run(folder, &["--task", &part]);
+    }
+    let least = MemoryEstimate::of(&experiment.rows).unwrap().least();
+    let [short, enough] = [least - 1, least].map(|bytes| bytes.to_string());
+    let arguments = ["run", "split.toml", "--task", "split/twice/seed-1", "--memory"];
+    let refused = common::program(folder).args(arguments).arg(&short).output().unwrap();
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && message.contains("its products in f64"), "{message}");
+    assert!(!folder.join("results/split/twice/seed-1.json").exists());
+    run(folder, &[&arguments[2..], &[&enough]].concat());
+    let result = fs::read_to_string(folder.join("results/split/twice/seed-1.json")).unwrap();
+    assert!(result.contains("\"products\": \"f64\""), "{result}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_part_takes_no_more_memory_than_it_is_said_to() {

@@ -17,6 +17,8 @@ pub struct LayerSize {
     row: usize,
     /// The others.
     bias: usize,
+    /// The numbers in the second factor; 0 where the factor is the gradient.
+    deltas: usize,
     /// The numbers in an example's factors.
     pub factors: usize,
 }
@@ -24,17 +26,24 @@ pub struct LayerSize {
 impl LayerSize {
     /// That of Burn's `Linear`, with a bias.
     pub fn linear(inputs: usize, outputs: usize) -> Self {
-        Self { weight: inputs * outputs, row: outputs, bias: outputs, factors: inputs + outputs }
+        Self { weight: inputs * outputs, row: outputs, bias: outputs, deltas: outputs, factors: inputs + outputs }
     }
 
     /// That of a layer whose factor is the gradient.
     pub fn explicit(parameters: usize) -> Self {
-        Self { weight: parameters, row: 1, bias: 0, factors: parameters }
+        Self { weight: parameters, row: 1, bias: 0, deltas: 0, factors: parameters }
     }
 
     /// Its entries of a gradient.
     pub fn parameters(&self) -> usize {
         self.weight + self.bias
+    }
+
+    /// The numbers of f32 that would fill what is held beside the factors while the inner products of the gradients of
+    /// `iterations` examples are formed: the factors in f64 and in f32, then in f64 the mean gradient and its products.
+    pub fn copies(&self, iterations: usize) -> usize {
+        let exact = 2 * self.factors * iterations;
+        exact + (self.factors * iterations).max(2 * (self.deltas * iterations + self.weight))
     }
 
     /// Its parameters in blocks of about 8192, counted from its first: whole rows of the weight, the bias on its own.
@@ -106,7 +115,8 @@ impl Layer {
                     WeightLayout::OutputMajor => input.width,
                 };
                 let weight = input.width * delta.width;
-                LayerSize { weight, row, bias: self.range.len() - weight, factors: input.width + delta.width }
+                let (bias, deltas) = (self.range.len() - weight, delta.width);
+                LayerSize { weight, row, bias, deltas, factors: input.width + deltas }
             }
             Values::Explicit(gradients) => LayerSize::explicit(gradients.width),
         }

@@ -26,7 +26,7 @@ impl GramBuilder {
     /// The rows of G that [`add_rows`](Self::add_rows) adds at once.
     pub const ROWS: usize = 4096;
     /// The rows that meet in one product in f64.
-    const DOUBLE_ROWS: usize = 512;
+    pub const DOUBLE_ROWS: usize = 512;
     /// Entries below 2^WIDEST and above 2^−WIDEST have squares and sums of squares within f64's range.
     const WIDEST: i32 = 340;
 

@@ -135,6 +135,7 @@ fn sizes(width: u64, layers: u64) -> Sizes {
         factors: 2 * width * layers,
         activations: 0,
         multiply_adds: parameters,
+        copies: 0,
     }
 }
 

@@ -13,7 +13,7 @@ use gradspectra_models::Model;
 use super::{Captured, Drawn};
 use crate::error::Result;
 use crate::experiment::{Analysis, Vectors};
-use crate::memory::LEAST_ROWS;
+use crate::memory::{LEAST_ROWS, Sizes};
 use crate::minibatches;
 use crate::task::Task;
 
@@ -110,7 +110,7 @@ impl<M: Model> Captured<'_, M> {
             return factors.blocks(minibatches, wanted)?.try_for_each(|(parameters, block)| visit(parameters, block));
         }
         let iterations = minibatches.iterations();
-        let rows = self.rows_at_once(task, iterations);
+        let rows = self.rows_at_once(task)?;
         for start in wanted.clone().step_by(rows) {
             let parameters = start..(start + rows).min(wanted.end);
             let step = self.reporter.step("gradients, a pass each", iterations as u64);
@@ -125,13 +125,13 @@ impl<M: Model> Captured<'_, M> {
     }
 
     /// How many rows of G fit beside the matrices of the task's analysis: a multiple of a Gram matrix's blocks.
-    fn rows_at_once(&self, task: &Task, iterations: usize) -> usize {
-        let matrices = match task.row.analysis {
-            Analysis::Spectrum { .. } => 12 * iterations * iterations + 8 * LEAST_ROWS * iterations,
-            Analysis::Entries { .. } => 0,
+    fn rows_at_once(&self, task: &Task) -> Result<usize> {
+        let row = minibatches::sized(&task.row)?;
+        let rows = match row.analysis {
+            Analysis::Spectrum { .. } => Sizes::of(&row).rows_within(&row, self.room) as usize,
+            Analysis::Entries { .. } => self.room as usize / (size_of::<f32>() * row.iterations),
         };
-        let rows = self.room.saturating_sub(matrices as u64) as usize / (size_of::<f32>() * iterations);
-        (rows / GramBuilder::ROWS * GramBuilder::ROWS).max(LEAST_ROWS)
+        Ok((rows / GramBuilder::ROWS * GramBuilder::ROWS).max(LEAST_ROWS))
     }
 
     /// Makes the Gram matrix of the task's vectors, products in `precision`, if it is not the one at hand.

@@ -40,7 +40,7 @@ impl Row {
             return Err("sampled-parameters is 0; give at least 1, or leave it out".to_owned());
         }
         match self.minibatches {
-            None => self.check_top(self.iterations),
+            None => self.check_top(),
             Some(_) => Ok(()),
         }
     }
@@ -124,8 +124,9 @@ impl Row {
         Ok(())
     }
 
-    /// Refuses a K that T iterations do not give.
-    pub(crate) fn check_top(&self, iterations: usize) -> std::result::Result<(), String> {
+    /// Refuses a K that the row's iterations do not give.
+    pub(crate) fn check_top(&self) -> std::result::Result<(), String> {
+        let iterations = self.iterations;
         let available = match self.analysis {
             Analysis::Spectrum { matrix: Matrix::SecondMoment, values: SpectrumValues::Eigenvalues, .. } => iterations,
             Analysis::Spectrum { .. } => iterations - 1,

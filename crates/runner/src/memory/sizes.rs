@@ -1,5 +1,7 @@
 //! What a row holds, from the sizes of its data and network.
 
+use gradspectra_capture::GramBuilder;
+
 use super::{BASE, F32, LEAST_COLUMNS, LEAST_ROWS};
 use crate::Result;
 use crate::data::LabelCorruption;
@@ -12,6 +14,9 @@ use crate::terms::GramTerms;
 const SINGLE_BLOCKS: u64 = 128 * 4096;
 /// Examples that run through a network at once for their factors.
 const FACTOR_CHUNK: usize = 500;
+
+/// The parameters, their gradients, and what either is read into.
+const PASS_COPIES: u64 = 4;
 
 /// How much is captured for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub struct Sizes {
     pub activations: u64,
     /// Multiply-adds of a pass forward, an example.
     pub multiply_adds: u64,
+    /// The numbers beside a layer's factors while the products of single examples are formed of them; 0 where they are not.
+    pub copies: u64,
 }
 
 impl Sizes {
@@ -63,6 +70,8 @@ impl Sizes {
         let measured = row.measured();
         let along_run = matches!(row.vectors, Vectors::AlongRun { .. });
         let layers = if along_run { &[] } else { &measured.layers[..] };
+        let of_single = row.batch_size == 1 && row.vectors == Vectors::Gradients;
+        let copies = layers.iter().map(|layer| layer.copies(row.iterations)).filter(|_| of_single).max();
         Self {
             examples: measured.examples as u64,
             features: measured.features as u64,
@@ -70,6 +79,7 @@ impl Sizes {
             factors: layers.iter().map(|layer| layer.factors as u64).sum(),
             activations: measured.activations,
             multiply_adds: measured.multiply_adds,
+            copies: copies.unwrap_or(0) as u64,
         }
     }
 
@@ -91,7 +101,7 @@ impl Sizes {
         let factors = self.examples.min(drawn as u64) * self.factors;
         let minibatches = (row.iterations * row.batch_size) as u64;
         let chunk = if self.factors > 0 { FACTOR_CHUNK } else { row.batch_size };
-        let pass = chunk as u64 * self.activations + self.parameters * u64::from(self.factors == 0) * 4;
+        let pass = chunk as u64 * self.activations + PASS_COPIES * self.parameters;
         BASE + F32 * (inputs + factors + minibatches + pass)
     }
 
@@ -133,17 +143,31 @@ impl Sizes {
         F32 * numbers
     }
 
-    /// The numbers that are held while the Gram matrix of `row` is formed, with blocks of G of `rows`: blocks, a product
-    /// in f32, the sum and, where blocks are added up to terms, a term in f64.
+    /// The numbers that are held while the Gram matrix of `row` is formed, with blocks of G of `rows`, in f32 or again in
+    /// f64: blocks, the sum, and of single examples copies of a layer's factors.
     pub(super) fn gram(&self, row: &Row, rows: u64) -> u64 {
         let iterations = row.iterations as u64;
         let held = match self.factors > 0 {
-            _ if rows == 0 => 0,
+            _ if rows == 0 => return self.matrices(row),
             true if row.vectors != Vectors::Gradients => 2 * self.block(),
             true => self.block(),
             false => rows + self.block(),
         };
-        let matrices = if self.parameters > SINGLE_BLOCKS { 5 } else { 3 };
-        matrices * iterations * iterations + held * iterations
+        (self.matrices(row) + held * iterations).max(2 * iterations * iterations + self.copies)
+    }
+
+    /// The numbers of the sum in f64, of a term in f64 where blocks are added up to terms, and of what a block's product
+    /// takes: the product in f32, or some of the block's rows in f64.
+    fn matrices(&self, row: &Row) -> u64 {
+        let iterations = row.iterations as u64;
+        let sums = if self.parameters > SINGLE_BLOCKS { 4 } else { 2 };
+        let exact = 2 * self.parameters.min(GramBuilder::DOUBLE_ROWS as u64);
+        (sums * iterations + iterations.max(exact)) * iterations
+    }
+
+    /// The rows of G that fit `room` bytes where the direct way forms the Gram matrix of `row`.
+    pub(crate) fn rows_within(&self, row: &Row, room: u64) -> u64 {
+        let iterations = row.iterations as u64;
+        ((room / F32).saturating_sub(self.matrices(row)) / iterations.max(1)).saturating_sub(self.block())
     }
 }
