@@ -6,7 +6,8 @@ use std::{
 };
 
 use gradspectra_data::{
-    Avila, Cifar10, Cifar100, DataRoot, ImageSet, LabelledDataSet, LoadOptions, Loaded, Mnist, Normalisation, Result, Split,
+    Avila, Cifar10, Cifar100, DataRoot, ImageSet, LabelledDataSet, LoadOptions, Loaded, Mnist, Normalisation, Result,
+    Split,
 };
 
 fn clone() -> DataRoot {
@@ -15,7 +16,12 @@ fn clone() -> DataRoot {
 
 fn silent(_: &str, _: u64, _: u64) {}
 
-fn load_from(root: &DataRoot, data_set: &dyn LabelledDataSet, split: Split, normalisation: Normalisation) -> Result<Loaded> {
+fn load_from(
+    root: &DataRoot,
+    data_set: &dyn LabelledDataSet,
+    split: Split,
+    normalisation: Normalisation,
+) -> Result<Loaded> {
     let options = LoadOptions { normalisation, ..LoadOptions::default() };
     data_set.load(split, options, root, &mut silent)
 }

@@ -6,8 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use divan::counter::ItemsCount;
 use gradspectra_models::{
-    Examples, Initialisation, LabelledInputs, LeNet, LeNetConfig, Model, Trace, Training, TrainingState,
-    train,
+    Examples, Initialisation, LabelledInputs, LeNet, LeNetConfig, Model, Trace, Training, TrainingState, train,
 };
 use rand::RngExt;
 

@@ -101,7 +101,9 @@ pub enum ExamplesError {
         classes: usize,
     },
     /// The model does not give one loss for each example.
-    #[error("the model gives {losses} losses for {examples} examples; give one loss for each example, a mean over none")]
+    #[error(
+        "the model gives {losses} losses for {examples} examples; give one loss for each example, a mean over none"
+    )]
     Losses {
         /// The losses.
         losses: usize,

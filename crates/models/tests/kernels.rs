@@ -137,10 +137,11 @@ fn threads_leave_training_as_it_is() {
             let training = Training { epochs: 2, ..Training::mnist() };
             let mut examples = LabelledInputs::new(&inputs, &labels, 784);
             let order = |_| (0..labels.len() as u32).collect();
-            let model = train(TrainingState::new(model, &training), &training, &mut examples, &device, order, |_, _| {
-                ControlFlow::Continue(())
-            })
-            .unwrap();
+            let model =
+                train(TrainingState::new(model, &training), &training, &mut examples, &device, order, |_, _| {
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
             let mut weights = Weights::default();
             model.visit(&mut weights);
             weights.0

@@ -4,8 +4,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use gradspectra_models::{
-    CheckpointError, Classifier, Factors, Initialisation, LeNet, LeNetConfig, Trace, cross_entropy,
-    load_checkpoint, save_checkpoint,
+    CheckpointError, Classifier, Factors, Initialisation, LeNet, LeNetConfig, Trace, cross_entropy, load_checkpoint,
+    save_checkpoint,
 };
 
 fn lenet(seed: u64, device: &Device) -> LeNet {

@@ -46,9 +46,9 @@ impl ArrayFiles {
         match (split, &self.test_inputs, &self.test_labels) {
             (Split::Train, None, None) | (Split::Train, Some(_), Some(_)) => Ok([&self.inputs, &self.labels]),
             (Split::Test, Some(inputs), Some(labels)) => Ok([inputs, labels]),
-            _ => {
-                Err(Error::Unfit { reason: "data-set has one of test-inputs and test-labels; give both or none".to_owned() })
-            }
+            _ => Err(Error::Unfit {
+                reason: "data-set has one of test-inputs and test-labels; give both or none".to_owned(),
+            }),
         }
     }
 
@@ -94,7 +94,11 @@ impl ArrayFiles {
         let facts = self.facts()?;
         if shape != facts.shape {
             let [path, _] = self.split(split)?;
-            return Err(Error::malformed(path, format!("inputs of {shape:?}"), format!("{:?}, as for training", facts.shape)));
+            return Err(Error::malformed(
+                path,
+                format!("inputs of {shape:?}"),
+                format!("{:?}, as for training", facts.shape),
+            ));
         }
         if options.normalisation != Normalisation::None {
             let training = match split {
@@ -196,7 +200,8 @@ impl Scale {
         let inputs = training.len() / features;
         let moments = |group: usize| {
             let entries = group * together..(group + 1) * together;
-            let values = || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]).map(|&x| f64::from(x));
+            let values =
+                || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]).map(|&x| f64::from(x));
             let count = (inputs * together) as f64;
             let mean = values().sum::<f64>() / count;
             let deviation = (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();

@@ -4,10 +4,10 @@ pub(crate) mod distributed;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 use crate::memory::bytes;
 use crate::{Backend, Orientation, Page, TableFormat, TrackFormat, Verbosity};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use distributed::{Merge, Part, Submit, Tasks};
 

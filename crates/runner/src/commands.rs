@@ -6,12 +6,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use crate::data::DataRoot;
 use crate::{
     AnalyzeOptions, Experiment, Page, Report, Reporter, RunOptions, Store, Table, TableFormat, TaskKeys, Top, Track,
     analyze, catalogue, fit_file, followed, memory, plan, track,
 };
+use anyhow::{Context, bail};
 
 use crate::cli::distributed::Part;
 use crate::cli::{Command, ReportFormat, Run, Selection};

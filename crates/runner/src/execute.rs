@@ -244,25 +244,25 @@ fn row<M: Model>(
     position: &PositionReport,
     files: &[FileProvenance],
 ) -> Result<()> {
-        memory::forget_peak();
-        let analysed = captured.analyse(task)?;
-        captured.timings.peak_memory = memory::peak();
-        let result = RowResult {
-            program: crate::program(),
-            task: task.key.clone(),
-            experiment: task.experiment.clone(),
-            row: task.row.clone(),
-            seed: task.seed,
-            backend: group.options.backend,
-            device: DeviceReport::of(group.device, group.options.device),
-            data_files: files.to_vec(),
-            position: position.clone(),
-            capture: analysed.capture,
-            finding: analysed.finding,
-        };
-        let timings = std::mem::take(&mut captured.timings);
-        group.store.write(&result, analysed.eigenvalues.as_deref(), &timings)?;
-        let file = group.store.row_file(&task.experiment, &task.row.id, task.seed, "json");
-        group.options.reporter.detail(format!("written: {}", file.display()));
-        plots::write(group.store, &result)
-    }
+    memory::forget_peak();
+    let analysed = captured.analyse(task)?;
+    captured.timings.peak_memory = memory::peak();
+    let result = RowResult {
+        program: crate::program(),
+        task: task.key.clone(),
+        experiment: task.experiment.clone(),
+        row: task.row.clone(),
+        seed: task.seed,
+        backend: group.options.backend,
+        device: DeviceReport::of(group.device, group.options.device),
+        data_files: files.to_vec(),
+        position: position.clone(),
+        capture: analysed.capture,
+        finding: analysed.finding,
+    };
+    let timings = std::mem::take(&mut captured.timings);
+    group.store.write(&result, analysed.eigenvalues.as_deref(), &timings)?;
+    let file = group.store.row_file(&task.experiment, &task.row.id, task.seed, "json");
+    group.options.reporter.detail(format!("written: {}", file.display()));
+    plots::write(group.store, &result)
+}

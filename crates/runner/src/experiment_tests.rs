@@ -97,7 +97,10 @@ fn a_network_and_data_that_do_not_fit_are_refused() {
 fn a_misspelt_kind_is_answered_with_the_nearest() {
     for (lines, expected) in [
         ("model = { kind = 'lennet' }", "model is \"lennet\"; did you mean lenet? There are fcn, lenet, lnn, resnet18"),
-        ("data-set = 'minst'", "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist"),
+        (
+            "data-set = 'minst'",
+            "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist",
+        ),
         ("model = 'vgg'", "model is \"vgg\"; expected one of"),
         ("cifar-100-labels = 'coarse'", "MNIST has no coarse labels"),
     ] {

@@ -54,8 +54,8 @@ pub use gradspectra_capture as capture;
 pub use gradspectra_data as data;
 pub use gradspectra_models as models;
 
-pub use array_files::ArrayFiles;
 pub use analyze::{AnalyzeOptions, Fitted, MatrixReport, MatrixSpectrum, analyze};
+pub use array_files::ArrayFiles;
 pub use backend::{Backend, DeviceReport};
 pub use error::{Error, Result};
 pub use execute::{RunOptions, run};

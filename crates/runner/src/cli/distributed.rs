@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::{Cluster, TableFormat};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use crate::{Cluster, TableFormat};
 
 use super::{Run, Selection};
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
 use crate::{
     Error, Experiment, GraphOptions, Merged, PlannedTask, Reporter, Store, Submission, TaskGraph, TaskKeys, TaskKind,
     ended, forget_terms, memory, run_tasks,
 };
+use anyhow::{Context, bail};
 
 use super::{chosen, data_root, options, out, print, seeds, selected, set_threads, shortened, show};
 use crate::cli::distributed::{Merge, Split, Submit, Tasks, TasksFormat, absolute};

@@ -146,7 +146,8 @@ impl LoadedSet<Labelled> for LabelledSet {
 
     fn augmented(&self, seed: u64) -> Result<Box<dyn TrainingExamples<Batch = Labelled> + '_>> {
         let images = self.source.load_images(self.split, self.options, &self.root, &mut |_, _, _| ())?;
-        let none = || Error::Unfit { reason: format!("the data set {} has no images to crop and flip", self.source.title()) };
+        let none =
+            || Error::Unfit { reason: format!("the data set {} has no images to crop and flip", self.source.title()) };
         Ok(Box::new(AugmentedImages::new(images.ok_or_else(none)?, self.examples.0.labels(), seed)))
     }
 }

@@ -80,7 +80,9 @@ impl<'de> Deserialize<'de> for ModelSpec {
         let (kind, settings) = tagged(deserializer, "model")?;
         let kind = kind.ok_or_else(|| serde::de::Error::missing_field("kind"))?;
         match network(&kind, settings.clone()) {
-            Some(network) => network.map(Self).map_err(|error| serde::de::Error::custom(format!("model {kind}: {error}"))),
+            Some(network) => {
+                network.map(Self).map_err(|error| serde::de::Error::custom(format!("model {kind}: {error}")))
+            }
             None => Ok(Self(Arc::new(Unregistered { kind, settings }))),
         }
     }

@@ -50,18 +50,24 @@ static REGISTRY: LazyLock<RwLock<Registry>> = LazyLock::new(|| {
 
 impl Registry {
     fn model<A: Architecture>(&mut self, kind: &'static str) -> Result<(), String> {
-        insert::<_, A>(&mut self.networks, kind, |kind, settings| Ok(Arc::new(Network::<A>::new(kind, parsed(settings)?))))
+        insert::<_, A>(&mut self.networks, kind, |kind, settings| {
+            Ok(Arc::new(Network::<A>::new(kind, parsed(settings)?)))
+        })
     }
 
     fn data_set<S: DataSource>(&mut self, kind: &'static str) -> Result<(), String> {
-        insert::<_, S>(&mut self.sources, kind, |kind, settings| Ok(Arc::new(Source::<S>::new(kind, parsed(settings)?))))
+        insert::<_, S>(&mut self.sources, kind, |kind, settings| {
+            Ok(Arc::new(Source::<S>::new(kind, parsed(settings)?)))
+        })
     }
 
     fn labelled_data_set<D>(&mut self, kind: &'static str) -> Result<(), String>
     where
         D: LabelledDataSet + Clone + Serialize + DeserializeOwned + 'static,
     {
-        insert::<_, D>(&mut self.sources, kind, |kind, settings| Ok(Arc::new(Labels::<D>::new(kind, parsed(settings)?))))
+        insert::<_, D>(&mut self.sources, kind, |kind, settings| {
+            Ok(Arc::new(Labels::<D>::new(kind, parsed(settings)?)))
+        })
     }
 }
 

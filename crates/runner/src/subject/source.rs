@@ -197,7 +197,9 @@ impl<'de> Deserialize<'de> for DataSpec {
         let (kind, settings) = tagged(deserializer, "data-set")?;
         let kind = kind.unwrap_or_else(|| ArrayFiles::KIND.to_owned());
         match source(&kind, settings.clone()) {
-            Some(source) => source.map(Self).map_err(|error| serde::de::Error::custom(format!("data-set {kind}: {error}"))),
+            Some(source) => {
+                source.map(Self).map_err(|error| serde::de::Error::custom(format!("data-set {kind}: {error}")))
+            }
             None => Ok(Self(Arc::new(Unregistered { kind, settings }))),
         }
     }
@@ -301,7 +303,8 @@ impl<S: DataSource> AnySource for Source<S> {
         if split == Split::Train {
             let (told, found) = (self.facts(LoadOptions::default())?.examples, examples.len());
             if told != found || u32::try_from(found).is_err() {
-                let error = format!("its facts tell {told} examples, and {found} were loaded; give as many, below 2^32");
+                let error =
+                    format!("its facts tell {told} examples, and {found} were loaded; give as many, below 2^32");
                 return Err(self.failure(error.into()));
             }
         }
