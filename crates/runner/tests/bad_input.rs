@@ -114,7 +114,6 @@ fn cases() -> Vec<Case<'static>> {
             [trainings.short]\nepochs = 1\nbatch = 500\noptimiser = 'sgd'\nlearning-rate = 0.1\nweight-decay = 0.0\nmilestones = []\n");
         files
     };
-    let with_index = |index| drawn(indices(&(0..29).chain([index]).collect::<Vec<_>>()));
     let row = |bytes| vec![("x.toml", bytes)];
     let fc1 = "{\"fc1.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
     vec![
