@@ -6,7 +6,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, Linea
 use burn::tensor::activation::{relu, tanh};
 use burn::tensor::{Device, Tensor};
 use gradspectra_capture::{CaptureError, ExampleFactors, MinibatchIndices, NotFactored, direct_history};
-use gradspectra_models::{Classifier, ExamplesError, LabelledInputs, Trace};
+use gradspectra_models::{Classifier, ExamplesError, Labelled, LabelledInputs, Model, Trace};
 
 const EXAMPLES: usize = 12;
 const FEATURES: usize = 6;
@@ -260,4 +260,29 @@ impl Classifier for Named {
     fn logits(&self, inputs: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
         trace.layer("first", &self.first, inputs)
     }
+}
+
+/// One loss for the whole batch.
+#[derive(Module, Debug)]
+struct Mean {
+    last: Linear,
+}
+
+impl Model for Mean {
+    type Batch = Labelled;
+
+    fn losses(&self, batch: Labelled, _: &mut Trace) -> Tensor<1> {
+        self.last.forward(batch.inputs).mean()
+    }
+}
+
+#[test]
+fn a_mean_over_the_batch_is_refused() {
+    let (inputs, labels) = (vec![0.5; EXAMPLES * FEATURES], vec![0; EXAMPLES]);
+    let examples = LabelledInputs::new(&inputs, &labels, FEATURES);
+    let minibatches = MinibatchIndices::new(&[0, 1], 2, EXAMPLES).unwrap();
+    let error =
+        direct_history(&Mean { last: linear(FEATURES, 1) }, examples, minibatches, &device(), |_| ()).unwrap_err();
+    let expected = "the model gives 1 losses for 2 examples; give one loss for each example, a mean over none";
+    assert_eq!(error.to_string(), expected);
 }

@@ -28,8 +28,8 @@ pub enum Initialisation {
 /// whole process, so that no two runs would have the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "parameter {path} of {layer} begins at values that are not all equal, and no rule draws them from the seed; begin it \
-     at zeros or ones, and set it after the initialisation"
+    "parameter {path} of {layer} begins at values that are not all equal, and no rule draws them from the seed; hold it \
+     in a layer that has one, such as Burn's Embedding, or begin it at zeros or ones"
 )]
 pub struct UndrawnParameter {
     /// The parameter's path in the model, e.g. `encoder.positions`.

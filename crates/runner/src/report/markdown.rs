@@ -113,7 +113,9 @@ pub(super) fn what_was_found(row: &TableRow) -> String {
     let rounded = |measure: Option<Measure>, digits| measure.map(|measure| measure.rounded(digits));
     match row.figures {
         Figures::Spectrum { s, .. } => {
-            let d_ks = rounded(row.d_ks, 4).unwrap_or_default();
+            let Some(d_ks) = rounded(row.d_ks, 4) else {
+                return "no fit: K is beyond the numerical rank".to_owned();
+            };
             let (verdict, d_c) = (row.verdict(), row.d_c.unwrap_or_default());
             let s = rounded(s, 3).map_or_else(String::new, |s| format!(", s = {s}"));
             format!("power law {verdict} with d_ks = {d_ks} (d_c = {d_c:.4}){s}")
