@@ -20,7 +20,7 @@ fn row(lines: &str) -> String {
 fn rows_stand_over_the_defaults() {
     let experiment = parse(&row("model = { width = 5 }\nanalysis = { matrix = 'second-moment' }")).expect("valid");
     let [row] = &experiment.rows[..] else { panic!("one row") };
-    assert_eq!(serde_json::to_value(&row.model).unwrap()["width"], 5);
+    assert_eq!(serde_json::to_value(&row.model).expect("settings")["width"], 5);
     assert_eq!(row.model.to_string(), "3Layer-FCN");
     let Analysis::Spectrum { matrix, values, top } = row.analysis else { panic!("{:?}", row.analysis) };
     assert_eq!((matrix, values, top), (Matrix::SecondMoment, SpectrumValues::Eigenvalues, 1000));

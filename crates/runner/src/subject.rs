@@ -26,11 +26,11 @@ struct Tagged<'a> {
     settings: &'a dyn erased_serde::Serialize,
 }
 
+/// Settings as they are written.
+type Settings = Map<String, Value>;
+
 /// Parses `{ kind = "…", … }`, or a name alone: the kind and the other settings.
-fn tagged<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    what: &str,
-) -> Result<(Option<String>, Map<String, Value>), D::Error> {
+fn tagged<'de, D: Deserializer<'de>>(deserializer: D, what: &str) -> Result<(Option<String>, Settings), D::Error> {
     match Value::deserialize(deserializer)? {
         Value::String(kind) => Ok((Some(kind), Map::new())),
         Value::Object(mut settings) => match settings.remove("kind") {

@@ -94,7 +94,7 @@ fn mixes<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, device:
     let first_beside = |neighbour: u32| -> Result<f64> {
         let indices = [0, neighbour];
         let losses = losses(&model, specimen.batch(&indices, device), &indices, &mut Trace::off())?;
-        Ok(losses.slice([0..1]).into_scalar())
+        Ok(losses.narrow(0, 0, 1).into_scalar())
     };
     let (one, other) = (first_beside(1)?, first_beside(2)?);
     Ok((one - other).abs() > TOLERANCE * one.abs().max(other.abs()))
