@@ -120,23 +120,28 @@ fn main() -> ExitCode {
     })
 }
 
+/// Crates outside the workspace, as a user's is.
+const OUTSIDE: [&str; 2] = ["examples/spirals/Cargo.toml", "examples/language-model/Cargo.toml"];
+
 fn test(features: &str) -> anyhow::Result<()> {
     cargo(&["test", "--release", "--workspace", features], &[])?;
     for example in ["own_model", "own_dataset", "bring_gradients"] {
         cargo(&["run", "--release", "--package", "gradspectra", features, "--example", example], &[])?;
     }
-    // Crates of their own, as a user's is; they share what was built.
+    // They share what was built.
     let target = cargo::target_directory()?;
     let target = target.to_str().context("the target directory's name is no text")?;
-    for example in ["spirals", "language-model"] {
-        let manifest = format!("examples/{example}/Cargo.toml");
-        cargo(&["test", "--release", "--locked", "--manifest-path", &manifest, "--target-dir", target], &[])?;
+    for manifest in OUTSIDE {
+        cargo(&["test", "--release", "--locked", "--manifest-path", manifest, "--target-dir", target], &[])?;
     }
     Ok(())
 }
 
 fn lint(features: &str) -> anyhow::Result<()> {
     cargo(&["fmt", "--all", "--check"], &[])?;
+    for manifest in OUTSIDE {
+        cargo(&["fmt", "--manifest-path", manifest, "--check"], &[])?;
+    }
     cargo(&["clippy", "--release", "--workspace", features, "--all-targets", "--", "--deny", "warnings"], &[])?;
     cargo(&["doc", "--release", "--workspace", features, "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])
 }

@@ -94,7 +94,8 @@ impl Examples for Spirals {
             let angle = 9.0 * distance(index) + arm + 0.2 * (index as f32 * 12.9898).sin();
             [distance(index) * angle.cos(), distance(index) * angle.sin()]
         };
-        let (points, distances) = (indices.iter().flat_map(point).collect(), indices.iter().map(|&i| distance(i)).collect());
+        let (points, distances) =
+            (indices.iter().flat_map(point).collect(), indices.iter().map(|&i| distance(i)).collect());
         let tensor = |values: Vec<f32>, side| Tensor::from_data(TensorData::new(values, [indices.len(), side]), device);
         (tensor(points, 2), tensor(distances, 1))
     }

@@ -37,7 +37,12 @@ fn a_network_and_data_of_ones_own_get_the_whole_program() {
     let table = succeed(&folder, &["run", "spirals.toml", "--seeds", "2"]);
     assert!(table.contains("trained-b10") && !table.contains("not done") && !table.contains("no fit"), "{table}");
     let result = fs::read_to_string(folder.join("results/spirals/random-b10/seed-2.json")).unwrap();
-    for part in ["\"program\": \"spirals 0.1.0, gradspectra", "\"kind\": \"spiral-net\"", "\"way\": \"factored\"", "\"points\": 2000"] {
+    for part in [
+        "\"program\": \"spirals 0.1.0, gradspectra",
+        "\"kind\": \"spiral-net\"",
+        "\"way\": \"factored\"",
+        "\"points\": 2000",
+    ] {
         assert!(result.contains(part), "{part}: {result}");
     }
     let report = fs::read_to_string(folder.join("results/report.html")).unwrap();
@@ -70,7 +75,11 @@ fn a_training_that_was_killed_goes_on_to_the_same_bytes() {
     assert!(output.contains("goes on after epoch"), "{output}");
     for file in ["seed-1.json", "seed-1.eigenvalues.npy"] {
         let file = Path::new("results/spirals/trained-b10").join(file);
-        assert!(fs::read(undisturbed.join(&file)).unwrap() == fs::read(killed.join(&file)).unwrap(), "{}", file.display());
+        assert!(
+            fs::read(undisturbed.join(&file)).unwrap() == fs::read(killed.join(&file)).unwrap(),
+            "{}",
+            file.display()
+        );
     }
 }
 
