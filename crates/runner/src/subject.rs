@@ -29,6 +29,19 @@ struct Tagged<'a> {
 /// Settings as they are written.
 type Settings = Map<String, Value>;
 
+/// A network or a data set that is known by its results alone.
+#[derive(Debug, Clone)]
+struct Unregistered {
+    kind: String,
+    settings: Settings,
+}
+
+impl Unregistered {
+    fn refuse<T>(&self, why: fn(&str) -> String) -> crate::Result<T> {
+        Err(crate::Error::Unfit { reason: why(&self.kind) })
+    }
+}
+
 /// Parses `{ kind = "…", … }`, or a name alone: the kind and the other settings.
 fn tagged<'de, D: Deserializer<'de>>(deserializer: D, what: &str) -> Result<(Option<String>, Settings), D::Error> {
     match Value::deserialize(deserializer)? {

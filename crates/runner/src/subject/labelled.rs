@@ -81,7 +81,7 @@ impl<D: LabelledDataSet + Clone + Serialize + 'static> AnySource for Labels<D> {
         if split == Split::Test && !self.settings.has_test_examples() {
             return Ok(None);
         }
-        let loaded = self.settings.load(split, options, root, &mut |name, done, total| progress(name, done, total))?;
+        let loaded = self.settings.load(split, options, root, progress)?;
         let (source, root): (Arc<dyn LabelledDataSet>, _) = (self.settings.clone(), root.clone());
         let set = LabelledSet { source, options, root, split, examples: InputsAndLabels(loaded.examples) };
         let set: Box<dyn LoadedSet<Labelled>> = Box::new(set);

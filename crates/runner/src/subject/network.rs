@@ -9,12 +9,12 @@ use burn::tensor::Device;
 use gradspectra_data::LoadOptions;
 use gradspectra_models::{Architecture, Facts};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::measured::{Measured, measure};
 use super::registry::{network, no_network};
 use super::source::DataSpec;
-use super::{Tagged, tagged};
+use super::{Tagged, Unregistered, tagged};
 use crate::error::{Error, Result};
 use crate::execute::{Group, make_part_at, run_at, train_at};
 use crate::track::{Track, follow_at};
@@ -152,19 +152,6 @@ impl<A: Architecture> AnyNetwork for Network<A> {
     }
 }
 
-/// A network that is known by its results alone.
-#[derive(Debug)]
-struct Unregistered {
-    kind: String,
-    settings: Map<String, Value>,
-}
-
-impl Unregistered {
-    fn refuse<T>(&self) -> Result<T> {
-        Err(Error::Unfit { reason: no_network(&self.kind) })
-    }
-}
-
 impl AnyNetwork for Unregistered {
     fn kind(&self) -> &str {
         &self.kind
@@ -179,22 +166,22 @@ impl AnyNetwork for Unregistered {
     }
 
     fn measure(&self, _data: &DataSpec, _options: LoadOptions) -> Result<Measured> {
-        self.refuse()
+        self.refuse(no_network)
     }
 
     fn run(&self, _group: &Group) -> Result<()> {
-        self.refuse()
+        self.refuse(no_network)
     }
 
     fn train(&self, _group: &Group) -> Result<()> {
-        self.refuse()
+        self.refuse(no_network)
     }
 
     fn make_part(&self, _group: &Group, _terms: Range<usize>) -> Result<()> {
-        self.refuse()
+        self.refuse(no_network)
     }
 
     fn follow(&self, _group: &Group, _every: usize) -> Result<Vec<Track>> {
-        self.refuse()
+        self.refuse(no_network)
     }
 }

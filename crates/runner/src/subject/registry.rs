@@ -80,13 +80,14 @@ fn insert<T: ?Sized, S: 'static>(
     if kind.is_empty() || !kind.chars().all(plain) {
         return Err(format!("{kind:?} is no name for {}; use small letters, digits and -", type_name::<S>()));
     }
-    let entry = Entry { kind, of: TypeId::of::<S>(), make };
-    match entries.insert(kind, entry) {
-        Some(other) if other.of != TypeId::of::<S>() => {
-            Err(format!("\"{kind}\" is the name of something else already; register {} by another", type_name::<S>()))
-        }
-        _ => Ok(()),
+    if entries.get(kind).is_some_and(|other| other.of != TypeId::of::<S>()) {
+        return Err(format!(
+            "\"{kind}\" is the name of something else already; register {} by another",
+            type_name::<S>()
+        ));
     }
+    entries.insert(kind, Entry { kind, of: TypeId::of::<S>(), make });
+    Ok(())
 }
 
 fn parsed<S: DeserializeOwned>(settings: Map<String, Value>) -> Result<S, String> {
@@ -146,4 +147,22 @@ fn unknown(what: &str, kind: &str, known: Vec<&str>) -> String {
         None => "expected one of".to_owned(),
     };
     format!("{what} is {kind:?}; {meant} {}", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_or_is_none_is_refused_and_leaves_what_was_there() {
+        register_model::<LeNetSettings>("lenet").expect("the same again");
+        let taken = register_model::<FcnSettings>("lenet").expect_err("taken");
+        assert!(taken.starts_with("\"lenet\" is the name of something else already"), "{taken}");
+        let network = network("lenet", Map::new()).expect("registered").expect("settings have defaults");
+        assert_eq!(network.title(), "LeNet");
+        for kind in ["", "Spiral Net", "spiral_net"] {
+            let refused = register_model::<LeNetSettings>(kind).expect_err("no name");
+            assert!(refused.contains("small letters, digits and -"), "{refused}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::loaded::{LoadedSet, Plain};
 use super::registry::{no_source, source};
-use super::{Tagged, tagged};
+use super::{Tagged, Unregistered, tagged};
 use crate::array_files::ArrayFiles;
 use crate::error::{Error, Result};
 use crate::files;
@@ -205,19 +205,6 @@ impl<'de> Deserialize<'de> for DataSpec {
     }
 }
 
-/// A data set that is known by its results alone.
-#[derive(Debug)]
-struct Unregistered {
-    kind: String,
-    settings: Map<String, Value>,
-}
-
-impl Unregistered {
-    fn refuse<T>(&self) -> Result<T> {
-        Err(Error::Unfit { reason: no_source(&self.kind) })
-    }
-}
-
 impl AnySource for Unregistered {
     fn kind(&self) -> &str {
         &self.kind
@@ -232,7 +219,7 @@ impl AnySource for Unregistered {
     }
 
     fn facts(&self, _options: LoadOptions) -> Result<Facts> {
-        self.refuse()
+        self.refuse(no_source)
     }
 
     fn batches(&self) -> &'static str {
@@ -240,11 +227,11 @@ impl AnySource for Unregistered {
     }
 
     fn specimen(&self, _options: LoadOptions) -> Result<Box<dyn Any>> {
-        self.refuse()
+        self.refuse(no_source)
     }
 
     fn load(&self, _split: Split, _loading: Loading) -> Result<Option<AnySet>> {
-        self.refuse()
+        self.refuse(no_source)
     }
 
     fn files_at_hand(&self, _split: Split, _root: &DataRoot) -> Result<Vec<FileProvenance>> {
@@ -252,7 +239,7 @@ impl AnySource for Unregistered {
     }
 
     fn with_paths(&self, _map: &dyn Fn(&Path) -> PathBuf) -> Arc<dyn AnySource> {
-        Arc::new(Self { kind: self.kind.clone(), settings: self.settings.clone() })
+        Arc::new(self.clone())
     }
 }
 
