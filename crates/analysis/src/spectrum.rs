@@ -23,6 +23,9 @@ pub struct Spectrum {
     eigenvalues: Vec<f64>,
     #[serde(default)]
     floor: f64,
+    /// a², where an eigenvalue λ well above the floor moves by about a √λ.
+    #[serde(default)]
+    moves: f64,
 }
 
 impl Spectrum {
@@ -55,7 +58,7 @@ impl Spectrum {
     pub fn new(mut eigenvalues: Vec<f64>) -> Result<Self> {
         finite(&eigenvalues)?;
         eigenvalues.sort_unstable_by(|a, b| b.total_cmp(a));
-        let spectrum = Self { eigenvalues, floor: 0.0 };
+        let spectrum = Self { eigenvalues, floor: 0.0, moves: 0.0 };
         if spectrum.eigenvalues.iter().map(|value| value.abs()).sum::<f64>().is_infinite() {
             return Err(AnalysisError::OutOfRange { exponent: f64::MAX_EXP });
         }
@@ -67,6 +70,19 @@ impl Spectrum {
     #[must_use]
     pub fn with_error(self, error: f64) -> Self {
         Self { floor: self.floor.max(error), ..self }
+    }
+
+    /// This spectrum where each of the n · T entries of G is rounded to a relative `roundoff`, n being `parameters` and
+    /// `mean_squared_norm` the mean of ‖g_t‖², in units of the eigenvalues.
+    ///
+    /// To first order λ_k = σ_k²/T moves by (2/T) σ_k u_kᵀ E v_k. Errors E of entries that are independent, of deviation
+    /// `roundoff` |g|/√3, make that about 2 `roundoff` √(λ_k · `mean_squared_norm` / (3 n T)): eigengaps below six times as
+    /// much are rounding, as those of equal eigenvalues are.
+    #[must_use]
+    pub fn with_rounded_entries(self, roundoff: f64, mean_squared_norm: f64, parameters: usize) -> Self {
+        let entries = parameters.max(1) as f64 * self.eigenvalues.len().max(1) as f64;
+        let moves = 4.0 * roundoff.powi(2) * mean_squared_norm / (3.0 * entries);
+        Self { moves: self.moves.max(moves), ..self }
     }
 
     /// This spectrum with the eigenvalues and the floor times 2^`exponent`, exactly: that of gradients times
@@ -81,6 +97,7 @@ impl Spectrum {
         let scaled = Self {
             eigenvalues: self.eigenvalues.iter().map(|&value| moved(value)).collect(),
             floor: moved(self.floor),
+            moves: moved(self.moves),
         };
         let of = |value: f64| self::exponent(value).saturating_add(exponent);
         if !scaled.eigenvalues.iter().map(|value| value.abs()).sum::<f64>().is_finite() {
@@ -142,15 +159,20 @@ impl Spectrum {
     /// The eigengaps that can be fitted, in the order of `reading`: the largest K of
     /// [`top_eigengaps`](Self::top_eigengaps) is their number.
     ///
-    /// A gap counts where its upper eigenvalue is within the rank, and it is larger than the floor, by which either
-    /// eigenvalue may be off; by rank, those before the first that does not count.
+    /// A gap counts where its upper eigenvalue is within the rank, and it is larger than the floor and than what
+    /// [rounded entries](Self::with_rounded_entries) make of equal eigenvalues; by rank, those before the first that does
+    /// not count.
     pub fn fitted_eigengaps(&self, reading: EigengapReading) -> Vec<f64> {
-        let counts = |&gap: &f64| gap > self.floor;
-        let within = self.eigengaps().into_iter().take(self.rank());
+        /// Deviations that the gap of two equal eigenvalues hardly ever passes.
+        const DEVIATIONS: f64 = 6.0;
+        let least = |upper: f64| self.floor.max(DEVIATIONS * (self.moves * upper).sqrt());
+        let within = self.eigenvalues.windows(2).take(self.rank());
+        let gaps = within.map(|pair| (pair[0] - pair[1], least(pair[0])));
+        let counts = |(gap, least): &(f64, f64)| gap > least;
         match reading {
-            EigengapReading::ByRank => within.take_while(counts).collect(),
+            EigengapReading::ByRank => gaps.take_while(counts).map(|(gap, _)| gap).collect(),
             EigengapReading::Sorted => {
-                let mut gaps: Vec<f64> = within.filter(counts).collect();
+                let mut gaps: Vec<f64> = gaps.filter(counts).map(|(gap, _)| gap).collect();
                 gaps.sort_unstable_by(|a, b| b.total_cmp(a));
                 gaps
             }

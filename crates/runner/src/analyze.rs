@@ -276,6 +276,13 @@ struct Rounding<'a> {
 }
 
 impl Rounding<'_> {
+    /// The mean of ‖g_t‖², in units of the Gram matrix.
+    fn mean_squared_norm(&self) -> f64 {
+        let unit = 2_f64.powi(-self.gram.exponent());
+        let norms = self.gram.norms();
+        norms.iter().map(|norm| (norm * unit).powi(2)).sum::<f64>() / norms.len().max(1) as f64
+    }
+
     /// How large an eigenvalue the rounding of the file's numbers makes, where the largest is `largest`.
     ///
     /// An n × T matrix of independent errors e has a largest singular value of about e (√n + √T).
@@ -304,7 +311,11 @@ fn spectrum(
     let of_products = rounding.gram.error() / rounding.gram.iterations() as f64;
     let spectrum = Spectrum::of_gram(gram)?.with_error(of_products);
     let largest = spectrum.eigenvalues().first().copied().unwrap_or_default();
-    let spectrum = spectrum.with_error(rounding.of_file(largest)).scaled(2 * exponent)?;
+    let mean_squared_norm = rounding.mean_squared_norm();
+    let spectrum = spectrum
+        .with_error(rounding.of_file(largest))
+        .with_rounded_entries(rounding.stored, mean_squared_norm, rounding.parameters)
+        .scaled(2 * exponent)?;
     step.finish();
     if let Some(out) = &options.out {
         files::write(&out.join(format!("{name}.npy")), &npy::bytes(spectrum.eigenvalues()))?;

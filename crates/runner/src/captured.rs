@@ -206,7 +206,7 @@ impl<'a, M: Model> Captured<'a, M> {
             Matrix::Covariance => Spectrum::of_gram(gram.covariance())?,
             Matrix::SecondMoment => Spectrum::of_gram(gram.second_moment()?.as_ref())?,
         };
-        let resolved = Resolved::of(spectrum, gram);
+        let resolved = Resolved::of(spectrum, gram, self.parameters());
         self.timings.eigenvalues += step.finish();
         self.spectra.insert(key, resolved);
         Ok(())
@@ -227,13 +227,20 @@ impl Resolved {
     /// of G below as much of the largest are not the network's.
     const GRADIENT: f64 = 8.0 * f32::EPSILON as f64;
 
-    fn of(spectrum: Spectrum, gram: &Gram) -> Self {
+    /// Of gradients of `parameters` parameters.
+    fn of(spectrum: Spectrum, gram: &Gram, parameters: usize) -> Self {
         let norm_of_mean = gram.mean_gradient_norm();
         let largest = spectrum.eigenvalues().first().copied().unwrap_or_default();
         let of_products = gram.error() / gram.iterations() as f64;
         let of_gradients = Self::GRADIENT.powi(2) * (largest + norm_of_mean.powi(2));
-        let spectrum = spectrum.with_error(of_products.max(of_gradients));
-        Self { spectrum, norms: gram.norms(), norm_of_mean, precision: gram.precision() }
+        let norms = gram.norms();
+        let mean_squared_norm = norms.iter().map(|norm| norm * norm).sum::<f64>() / norms.len().max(1) as f64;
+        let spectrum = spectrum.with_error(of_products.max(of_gradients)).with_rounded_entries(
+            Self::GRADIENT,
+            mean_squared_norm,
+            parameters,
+        );
+        Self { spectrum, norms, norm_of_mean, precision: gram.precision() }
     }
 
     /// Whether the values that `task` tests are right to a thousandth or so: an error E moves an eigenvalue λ well above
