@@ -138,24 +138,16 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
 
 /// As [`cross_entropy`], with gradients that keep their digits where an example's class is nearly certain.
 ///
-/// The derivative at its logit is p − 1, of which f32 keeps an absolute 6e-8. Where p is at least 1/2 the loss is formed as
+/// The derivative at its logit is p − 1, of which f32 keeps an absolute 6e-8. Where p is above 1/2 the loss is formed as
 /// log(1 + Σ exp(z_j − z)) over the other classes j, so that the derivative there is minus the sum of the others'; elsewhere
 /// it is that of [`cross_entropy`] to the last bit.
 pub fn exact_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-    let [examples, classes] = logits.dims();
+    let classes = logits.dims()[1];
     let plain = cross_entropy(logits.clone(), labels.clone());
-    if classes < 2 {
-        return plain;
-    }
-    let device = logits.device();
-    let labels = labels.unsqueeze_dim::<2>(1);
-    let order = Tensor::<1, Int>::arange(0..classes as i64, &device).unsqueeze::<2>().repeat_dim(0, examples);
-    let own = order.equal(labels.clone().repeat_dim(1, classes));
-    let others = (logits.clone() - logits.gather(1, labels)).mask_fill(own, f32::NEG_INFINITY);
-    let largest = others.clone().detach().max_dim(1);
-    let odds = (others - largest.clone()).exp().sum_dim(1).log() + largest;
-    let certain = odds.clone().detach().lower_equal_elem(0.0);
-    // Above 0 the exponential could overflow, and its derivative is not asked for.
-    let exact = odds.clamp_max(0.0).exp().log1p();
-    plain.mask_where(certain.flatten(0, 1), exact.flatten(0, 1))
+    let own: Tensor<2, Int> = labels.clone().one_hot(classes);
+    let others = (logits.clone() - logits.gather(1, labels.unsqueeze_dim(1))).mask_fill(own.bool(), f32::NEG_INFINITY);
+    // A difference above 0 could overflow. At 0 its exponential alone makes the class uncertain.
+    let odds = others.clamp_max(0.0).exp().sum_dim(1).flatten::<1>(0, 1);
+    let certain = odds.clone().lower_elem(1.0);
+    plain.mask_where(certain, odds.log1p())
 }
