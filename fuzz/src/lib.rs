@@ -1,7 +1,7 @@
 //! The readers of foreign files, each as a function of bytes that must return: no panic, no hang, no more memory than
 //! [`bound`] says.
 //!
-//! The fuzz targets call these, and `crates/runner/tests/seeds.rs` calls them with the files in `seeds/`.
+//! The fuzz targets call these, and `crates/gradspectra/tests/program/seeds.rs` calls them with the files in `seeds/`.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use divan::Bencher;
 use gradspectra_capture::{ExampleFactors, MinibatchIndices, Precision, direct_history};
 use gradspectra_data::{DataRoot, Examples, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
-use gradspectra_models::{Initialisation, LabelledInputs, LeNet, LeNetConfig};
+use gradspectra_models::{Initialisation, LabelledInputs, LeNet, LeNetConfig, initialise};
 
 const ITERATIONS: usize = 5000;
 const DIRECT_ITERATIONS: usize = 50;
@@ -31,7 +31,7 @@ fn examples() -> LabelledInputs<'static> {
 }
 
 fn model(device: &Device) -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 1).expect("its layers are known")
+    initialise(LeNetConfig::mnist().init(device), Initialisation::Uniform, 1).expect("its layers are known")
 }
 
 fn indices(batch: usize, iterations: usize) -> Vec<u32> {

@@ -4,7 +4,7 @@ use burn::module::{ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor};
 use faer::Mat;
-use gradspectra_models::{Examples, Model, Optimiser, Trace, detached};
+use gradspectra_models::{Examples, Model, Optimiser, Trace, detached, optimizer};
 
 use crate::checks::{check, loss_sum};
 use crate::{CaptureError, GradientHistory, MinibatchIndices, ParameterLayout, ParameterSlot, Result};
@@ -95,7 +95,7 @@ pub fn for_each_gradient<M: Model, E: From<CaptureError>>(
     let mut run = match trajectory {
         Trajectory::Fixed => None,
         Trajectory::Run { optimiser, learning_rate, weight_decay } => {
-            Some((optimiser.optimizer(weight_decay), learning_rate))
+            Some((optimizer(optimiser, weight_decay), learning_rate))
         }
     };
     for t in 0..minibatches.iterations() {

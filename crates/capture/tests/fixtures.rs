@@ -11,7 +11,8 @@ use gradspectra_capture::{
 };
 use gradspectra_data::{DataRoot, Examples, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
 use gradspectra_models::{
-    BatchNormPlacement, Classifier, FcnConfig, Initialisation, LabelledInputs, LeNet, LeNetConfig, load_checkpoint,
+    BatchNormPlacement, Classifier, FcnConfig, Initialisation, LabelledInputs, LeNet, LeNetConfig, initialise,
+    load_checkpoint,
 };
 use serde_json::Value;
 
@@ -149,7 +150,7 @@ fn both_ways_agree_on_every_model_without_batch_statistics() {
 
 fn assert_both_ways_agree<M: Classifier>(model: M, mnist: &Examples, batch: usize) {
     let device = Device::flex().autodiff();
-    let model = Initialisation::Uniform.apply(model, 5).unwrap();
+    let model = initialise(model, Initialisation::Uniform, 5).unwrap();
     let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
     let indices = Minibatches::seeded(mnist.len(), batch, 6, Sampling::ShuffledEpochs, 3).unwrap().materialise();
     let minibatches = MinibatchIndices::new(&indices, batch, mnist.len()).unwrap();
@@ -197,7 +198,7 @@ fn a_mean_a_thousand_times_the_noise_does_not_drown_the_spectrum() {
 fn large_minibatches_are_as_exact_as_small_ones() {
     let device = Device::flex().autodiff();
     let mnist = mnist();
-    let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 5).unwrap();
+    let model = initialise(LeNetConfig::mnist().init(&device), Initialisation::Uniform, 5).unwrap();
     let examples = LabelledInputs::new(mnist.inputs(), mnist.labels(), 784);
     let indices = Minibatches::seeded(mnist.len(), 10_000, 200, Sampling::ShuffledEpochs, 3).unwrap().materialise();
     let minibatches = MinibatchIndices::new(&indices, 10_000, mnist.len()).unwrap();

@@ -7,7 +7,7 @@ use gradspectra_capture::{
 };
 use gradspectra_data::Cifar100Labels;
 use gradspectra_models::{
-    BatchNormPlacement, Classifier, FcnConfig, Initialisation, LabelledInputs, LeNetConfig, ResNet18Config,
+    BatchNormPlacement, Classifier, FcnConfig, Initialisation, LabelledInputs, LeNetConfig, ResNet18Config, initialise,
 };
 
 const EXAMPLES: usize = 24;
@@ -53,7 +53,7 @@ impl Case {
 
     fn both_ways<M: Classifier>(&self, model: M, parameters: usize) {
         let device = Device::flex().autodiff();
-        let model = Initialisation::Uniform.apply(model, 5).unwrap();
+        let model = initialise(model, Initialisation::Uniform, 5).unwrap();
         assert_eq!(ParameterLayout::of(&model).parameters(), parameters, "{}", self.what);
         for batch in [1, 4] {
             let indices: Vec<u32> = (0..(ITERATIONS * batch) as u32).map(|index| index * 5 % EXAMPLES as u32).collect();
@@ -76,7 +76,7 @@ impl Case {
 
     fn is_refused<M: Classifier>(&self, model: M) {
         let device = Device::flex().autodiff();
-        let model = Initialisation::Uniform.apply(model, 5).unwrap();
+        let model = initialise(model, Initialisation::Uniform, 5).unwrap();
         let error = ExampleFactors::capture(&model, self.examples(), &[0, 1, 2, 3], &device, |_| ()).unwrap_err();
         assert!(matches!(error, CaptureError::NotFactored(_)), "{}: {error}", self.what);
         let minibatches = MinibatchIndices::new(&[0, 1, 2, 3, 4, 5, 6, 7], 4, EXAMPLES).unwrap();

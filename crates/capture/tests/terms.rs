@@ -7,7 +7,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use gradspectra_capture::{CaptureError, ExampleFactors, Gram, GramBuilder, MinibatchIndices, Precision, gram_terms};
 use gradspectra_data::{DataRoot, Examples, LabelledDataSet, LoadOptions, Minibatches, Mnist, Sampling, Split};
-use gradspectra_models::{Initialisation, LabelledInputs, LeNet, LeNetConfig};
+use gradspectra_models::{Initialisation, LabelledInputs, LeNet, LeNetConfig, initialise};
 
 const ITERATIONS: usize = 50;
 
@@ -17,7 +17,7 @@ fn mnist() -> Examples {
 }
 
 fn lenet() -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(&Device::flex().autodiff()), 5).unwrap()
+    initialise(LeNetConfig::mnist().init(&Device::flex().autodiff()), Initialisation::Uniform, 5).unwrap()
 }
 
 /// The factors of the layers that have some of the parameters `wanted`.

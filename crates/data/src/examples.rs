@@ -1,4 +1,4 @@
-use burn::data::dataset::{Dataset, DatasetError};
+use burn_dataset::{Dataset, DatasetError};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 

@@ -6,7 +6,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use divan::counter::ItemsCount;
 use gradspectra_models::{
-    Examples, Initialisation, LabelledInputs, LeNet, LeNetConfig, Model, Trace, Training, TrainingState, train,
+    Examples, Initialisation, LabelledInputs, LeNet, LeNetConfig, Model, Trace, Training, TrainingState, initialise,
+    train,
 };
 use rand::RngExt;
 
@@ -23,7 +24,7 @@ fn noise(examples: usize) -> (Vec<f32>, Vec<u32>) {
 }
 
 fn lenet(device: &Device) -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), 7).expect("its layers are known")
+    initialise(LeNetConfig::mnist().init(device), Initialisation::Uniform, 7).expect("its layers are known")
 }
 
 #[divan::bench(sample_count = 10)]

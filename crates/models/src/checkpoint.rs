@@ -2,8 +2,6 @@
 
 mod burnpack;
 mod convert;
-mod header;
-mod kind;
 mod names;
 mod parameters;
 mod pickle;
@@ -17,8 +15,6 @@ use burn::store::{
 };
 
 pub use convert::Conversion;
-pub use header::{HeaderError, HeaderTensor, SafetensorsHeader};
-pub use kind::FileKind;
 
 use convert::to_single;
 use names::chosen;

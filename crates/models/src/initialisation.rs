@@ -1,28 +1,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
+use gradspectra_settings::Initialisation;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
-
-/// How the weights and biases of linear layers and convolutions are drawn, those inside attention and recurrent layers
-/// too.
-///
-/// Convolutions have one to three dimensions and may be transposed or deformable; the fans are those that PyTorch
-/// counts. An embedding is standard normal with each scheme, as PyTorch's. A parameter of any other layer keeps what its
-/// own `init` gave it if all its entries are equal, as normalisation layers keep their ones and zeros.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Initialisation {
-    /// Uniform in ±1/√fan_in, weights and biases: PyTorch's and Burn's default.
-    #[default]
-    Uniform,
-    /// Weights uniform in ±√(6/(fan_in + fan_out)), [Glorot and Bengio](https://proceedings.mlr.press/v9/glorot10a.html)
-    /// (2010); biases zero.
-    Xavier,
-    /// Convolutions normal with deviation √(2/fan_in), [He et al.](https://arxiv.org/abs/1502.01852) (2015), linear
-    /// layers as [`Xavier`](Self::Xavier); biases zero.
-    KaimingConvolutions,
-}
 
 /// A parameter begins at values that differ and that no rule draws from a seed: Burn draws them from a generator of the
 /// whole process, so that no two runs would have the same.
@@ -38,26 +18,18 @@ pub struct UndrawnParameter {
     pub layer: String,
 }
 
-impl Initialisation {
-    /// Draws the parameters of `model` anew, in the order of its fields, from ChaCha8 seeded with `seed`.
-    ///
-    /// # Errors
-    ///
-    /// The first parameter that no rule draws and whose entries are not all equal. One of a single entry is taken for a
-    /// random one unless it is a multiple of 1/256.
-    pub fn apply<M: Module>(self, model: M, seed: u64) -> Result<M, UndrawnParameter> {
-        let generator = ChaCha8Rng::seed_from_u64(seed);
-        let mut initialiser = Initialiser {
-            scheme: self,
-            generator,
-            path: Vec::new(),
-            layer: String::new(),
-            fan_in: None,
-            undrawn: None,
-        };
-        let model = model.map(&mut initialiser);
-        initialiser.undrawn.map_or(Ok(model), Err)
-    }
+/// Draws the parameters of `model` anew, in the order of its fields, from ChaCha8 seeded with `seed`.
+///
+/// # Errors
+///
+/// The first parameter that no rule draws and whose entries are not all equal. One of a single entry is taken for a
+/// random one unless it is a multiple of 1/256.
+pub fn initialise<M: Module>(model: M, scheme: Initialisation, seed: u64) -> Result<M, UndrawnParameter> {
+    let generator = ChaCha8Rng::seed_from_u64(seed);
+    let mut initialiser =
+        Initialiser { scheme, generator, path: Vec::new(), layer: String::new(), fan_in: None, undrawn: None };
+    let model = model.map(&mut initialiser);
+    initialiser.undrawn.map_or(Ok(model), Err)
 }
 
 /// Burn's names for layers that convolve.

@@ -6,10 +6,10 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use gradspectra_models::{Classifier, Initialisation, LeNetConfig, Trace};
+//! use gradspectra_models::{Classifier, Initialisation, LeNetConfig, Trace, initialise};
 //!
 //! let device = Device::flex();
-//! let lenet = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7)?;
+//! let lenet = initialise(LeNetConfig::mnist().init(&device), Initialisation::Uniform, 7)?;
 //! let images = Tensor::zeros([3, 28 * 28], &device);
 //! assert_eq!(lenet.logits(images, &mut Trace::off()).dims(), [3, 10]);
 //! # Ok::<(), gradspectra_models::UndrawnParameter>(())
@@ -36,21 +36,19 @@ mod training_state;
 
 pub use architecture::{Architecture, Facts};
 pub use checkpoint::{
-    CheckpointError, Conversion, FileKind, HeaderError, HeaderTensor, SafetensorsHeader, checkpoint_bytes,
-    load_checkpoint, read_checkpoint, save_checkpoint,
+    CheckpointError, Conversion, checkpoint_bytes, load_checkpoint, read_checkpoint, save_checkpoint,
 };
 pub use classifier::{Classifier, Labelled, LabelledInputs, cross_entropy, exact_cross_entropy};
 pub use detached::detached;
 pub use device::{GpuMemory, runs_on_cpu};
 pub use fcn::{BatchNormPlacement, Fcn, FcnConfig, FcnSettings, LnnSettings};
-pub use initialisation::{Initialisation, UndrawnParameter};
+pub use gradspectra_settings::{Augmentation, EpochReport, Initialisation, Optimiser, Training};
+pub use initialisation::{UndrawnParameter, initialise};
 pub use lenet::{LeNet, LeNetConfig, LeNetSettings};
 pub use model::{Examples, ExamplesError, Model, losses, mean_loss, mean_score};
 pub use pooling::pool_relu;
 pub use product::product;
 pub use resnet18::{ResNet18, ResNet18Config, ResNet18Settings};
 pub use trace::{Factors, LayerFactors, Trace, TracedLayer, UnreachedLayer, WeightLayout};
-pub use training::{
-    Augmentation, EpochReport, Optimiser, Training, TrainingError, TrainingEvent, TrainingExamples, train,
-};
+pub use training::{TrainingError, TrainingEvent, TrainingExamples, optimizer, train};
 pub use training_state::TrainingState;

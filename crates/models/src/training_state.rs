@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Tensor;
 
-use crate::{CheckpointError, EpochReport, Training, load_checkpoint};
+use crate::{CheckpointError, EpochReport, Training, load_checkpoint, optimizer};
 
 /// A training between two steps: the parameters, what the optimiser remembers, the epochs that are done.
 ///
@@ -18,7 +18,7 @@ pub struct TrainingState<M> {
 impl<M: Module> TrainingState<M> {
     /// The beginning of `training`, which starts from the parameters of `model`.
     pub fn new(model: M, training: &Training) -> Self {
-        let optimizer = training.optimiser.optimizer(training.weight_decay);
+        let optimizer = optimizer(training.optimiser, training.weight_decay);
         Self { model: model.map(&mut Numbering(0)), optimizer, epochs: Vec::new() }
     }
 

@@ -11,7 +11,7 @@ use burn::nn::{
     LinearConfig, Lstm, LstmConfig, PRelu, PReluConfig,
 };
 use burn::tensor::{Device, Tensor};
-use gradspectra_models::{Initialisation, UndrawnParameter};
+use gradspectra_models::{Initialisation, UndrawnParameter, initialise};
 
 #[derive(Module, Debug)]
 struct Many {
@@ -73,7 +73,7 @@ fn values(model: &impl Module) -> Vec<(String, Vec<f32>)> {
 
 fn drawn(scheme: Initialisation, seed: u64) -> Vec<(String, Vec<f32>)> {
     let device = Device::flex();
-    values(&scheme.apply(many(&device), seed).unwrap())
+    values(&initialise(many(&device), scheme, seed).unwrap())
 }
 
 fn of<'a>(values: &'a [(String, Vec<f32>)], path: &str) -> &'a [f32] {
@@ -143,12 +143,12 @@ fn a_parameter_that_no_rule_draws_is_refused_with_its_path() {
     for positions in
         [normal.init([5], &device), normal.init([1], &device), Param::from_data([0.5_f32, f32::NAN], &device)]
     {
-        let refused = Initialisation::Uniform.apply(own(positions), 1).unwrap_err();
+        let refused = initialise(own(positions), Initialisation::Uniform, 1).unwrap_err();
         let expected = UndrawnParameter { path: "inner.0.positions".to_owned(), layer: "Inner".to_owned() };
         assert_eq!(refused, expected);
         assert!(refused.to_string().contains("inner.0.positions of Inner") && !refused.to_string().contains('\n'));
     }
     for positions in [Initializer::Zeros.init([5], &device), Initializer::Ones.init([1], &device)] {
-        Initialisation::Uniform.apply(own(positions), 1).unwrap();
+        initialise(own(positions), Initialisation::Uniform, 1).unwrap();
     }
 }

@@ -10,7 +10,8 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use gradspectra_models::{
-    Factors, Initialisation, LabelledInputs, LeNetConfig, TracedLayer, Training, TrainingState, pool_relu, train,
+    Factors, Initialisation, LabelledInputs, LeNetConfig, TracedLayer, Training, TrainingState, initialise, pool_relu,
+    train,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,7 +52,7 @@ fn convolutions(device: &Device) -> Vec<(Conv2d, [usize; 4])> {
         (Conv2dConfig::new([5, 1], [1, 1]), [1, 5, 1, 1]),
     ];
     let layers = configs.into_iter().enumerate().map(|(seed, (config, input))| {
-        (Initialisation::Uniform.apply(config.init(device), seed as u64).unwrap(), input)
+        (initialise(config.init(device), Initialisation::Uniform, seed as u64).unwrap(), input)
     });
     layers.collect()
 }
@@ -133,7 +134,7 @@ fn threads_leave_training_as_it_is() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let device = Device::flex().autodiff();
-            let model = Initialisation::Uniform.apply(LeNetConfig::mnist().init(&device), 7).unwrap();
+            let model = initialise(LeNetConfig::mnist().init(&device), Initialisation::Uniform, 7).unwrap();
             let training = Training { epochs: 2, ..Training::mnist() };
             let mut examples = LabelledInputs::new(&inputs, &labels, 784);
             let order = |_| (0..labels.len() as u32).collect();

@@ -4,12 +4,12 @@
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use gradspectra_models::{
-    CheckpointError, Classifier, Factors, Initialisation, LeNet, LeNetConfig, Trace, cross_entropy, load_checkpoint,
-    save_checkpoint,
+    CheckpointError, Classifier, Factors, Initialisation, LeNet, LeNetConfig, Trace, cross_entropy, initialise,
+    load_checkpoint, save_checkpoint,
 };
 
 fn lenet(seed: u64, device: &Device) -> LeNet {
-    Initialisation::Uniform.apply(LeNetConfig::mnist().init(device), seed).unwrap()
+    initialise(LeNetConfig::mnist().init(device), Initialisation::Uniform, seed).unwrap()
 }
 
 fn logits(model: &LeNet, device: &Device) -> Vec<f32> {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use gradspectra_models::{
     BatchNormPlacement, Classifier, EpochReport, FcnConfig, Initialisation, LabelledInputs, Optimiser, ResNet18Config,
-    Training, TrainingError, TrainingEvent, TrainingState, save_checkpoint, train,
+    Training, TrainingError, TrainingEvent, TrainingState, initialise, save_checkpoint, train,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -49,7 +49,7 @@ fn trained<M: Classifier>(build: &impl Fn() -> M, features: usize, training: &Tr
 }
 
 fn assert_goes_on<M: Classifier>(build: impl Fn() -> M, features: usize, optimisers: &[Optimiser]) {
-    let build = || Initialisation::Uniform.apply(build(), 11).unwrap();
+    let build = || initialise(build(), Initialisation::Uniform, 11).unwrap();
     for &optimiser in optimisers {
         let training = Training { epochs: EPOCHS, batch: 8, optimiser, learning_rate: 0.01, ..Training::mnist() };
         let whole = trained(&build, features, &training, false);

@@ -6,9 +6,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use burn::store::pytorch_reader::MAX_PICKLE_SIZE;
+use gradspectra_files::FileKind;
 use zip::ZipArchive;
-
-use super::FileKind;
 
 /// A tensor that is not stored as the numbers that it is.
 #[derive(Debug, PartialEq)]

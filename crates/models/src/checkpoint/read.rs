@@ -3,10 +3,11 @@ use std::path::Path;
 use burn::store::burn_pack::Tensor;
 use burn::store::pytorch_reader::PytorchReader;
 use burn::store::{BurnpackStore, ModuleStore, SafetensorsStore, bridge, map_indices_contiguous};
+use gradspectra_files::{FileKind, HeaderError, SafetensorsHeader};
 use safetensors::Dtype;
 
 use super::parameters::Layout;
-use super::{CheckpointError, FileKind, HeaderError, SafetensorsHeader, burnpack, pickle};
+use super::{CheckpointError, burnpack, pickle};
 
 /// The tensors of a file, none of which is read yet.
 pub(super) struct Stored {

@@ -1,0 +1,13 @@
+//! Tables, plots and the page, of results alone. Without Burn.
+
+mod markup;
+mod page;
+mod plots;
+mod table;
+mod track;
+
+pub use markup::quoted;
+pub use page::{Page, Report};
+pub use plots::{draw_missing, write as draw, write_track as draw_track};
+pub use table::{Figures, Measure, Table, TableFormat, TableRow, wrapped};
+pub use track::{TrackFormat, points};

@@ -1,0 +1,187 @@
+//! Reports: all results of a folder in one page, ours beside the paper's.
+
+mod article;
+mod columns;
+mod found;
+mod html;
+mod markdown;
+mod words;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use gradspectra_experiment::{Error, Experiment, Result, Row, RowResult, Store, Timings};
+use gradspectra_files as files;
+
+use crate::table::{Figures, Table, TableRow};
+
+/// A report as a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Page {
+    /// `report.html`, one page with plots that needs no network.
+    #[default]
+    Html,
+    /// `REPORT.md`, the same bytes for the same results.
+    Markdown,
+}
+
+impl Page {
+    /// The name of its file.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Html => "report.html",
+            Self::Markdown => "REPORT.md",
+        }
+    }
+}
+
+/// All results of a folder.
+#[derive(Debug)]
+pub struct Report<'a> {
+    store: &'a Store,
+    sections: Vec<Section>,
+}
+
+/// An experiment that has results.
+#[derive(Debug)]
+struct Section {
+    experiment: Experiment,
+    table: Table,
+    rows: Vec<RowFound>,
+}
+
+/// A row with its results, none where it is not done.
+#[derive(Debug)]
+struct RowFound {
+    row: Row,
+    results: Vec<RowResult>,
+    timings: Vec<Timings>,
+}
+
+impl<'a> Report<'a> {
+    /// The report of all results in `store`.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or has no result.
+    pub fn of(store: &'a Store) -> Result<Self> {
+        let sections = found::sections(store)?;
+        if sections.is_empty() {
+            return Err(Error::NoResult { path: store.root().to_owned() });
+        }
+        Ok(Self { store, sections })
+    }
+
+    /// The text of a page.
+    ///
+    /// # Errors
+    ///
+    /// Eigenvalues that are to be plotted cannot be read.
+    pub fn text(&self, page: Page) -> Result<String> {
+        match page {
+            Page::Html => html::page(self),
+            Page::Markdown => Ok(markdown::page(self)),
+        }
+    }
+
+    /// The place of a page.
+    pub fn file(&self, page: Page) -> PathBuf {
+        self.store.root().join(page.file_name())
+    }
+
+    /// Writes a page into the folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`text`](Self::text), or the file cannot be written.
+    pub fn write(&self, page: Page) -> Result<()> {
+        Ok(files::write(&self.file(page), self.text(page)?.as_bytes())?)
+    }
+
+    /// Refuses a page in the folder that is not what [`write`](Self::write) would write.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`], or as [`text`](Self::text).
+    pub fn check(&self, page: Page) -> Result<()> {
+        let path = self.file(page);
+        match std::fs::read(&path) {
+            Ok(bytes) if bytes == self.text(page)?.as_bytes() => Ok(()),
+            _ => Err(Error::Stale { path }),
+        }
+    }
+
+    /// The rows that are no other reading of a row.
+    fn own_rows(&self) -> impl Iterator<Item = &TableRow> {
+        let rows = self.sections.iter().flat_map(|section| section.rows.iter().zip(&section.table.rows));
+        rows.filter(|(found, _)| found.row.reading_of.is_none()).map(|(_, row)| row)
+    }
+
+    /// How many of them there are of an agreement.
+    fn count(&self, agreement: Agreement) -> usize {
+        self.own_rows().filter(|row| Agreement::of(row) == agreement).count()
+    }
+
+    /// The other readings of a row that were tried: each one's name and what was found.
+    fn readings_of(&self, experiment: &str, row: &str) -> impl Iterator<Item = (&str, &TableRow)> {
+        let name = format!("{experiment} {row}");
+        let rows = self.sections.iter().flat_map(|section| section.rows.iter().zip(&section.table.rows));
+        rows.filter(move |(found, row)| found.row.reading_of.as_ref() == Some(&name) && !row.seeds.is_empty())
+            .map(|(found, row)| (found.row.setting.as_deref().unwrap_or(&found.row.id), row))
+    }
+}
+
+impl RowFound {
+    /// The mean seconds that a seed took, where that is known.
+    fn seconds(&self) -> Option<f64> {
+        let total: f64 = self.timings.iter().map(Timings::total).sum();
+        (!self.timings.is_empty()).then(|| total / self.timings.len() as f64)
+    }
+}
+
+/// Whether a row says the same as the paper's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    Same,
+    Differs,
+    NotDone,
+    /// The paper prints no verdict.
+    NotInPaper,
+}
+
+impl Agreement {
+    /// Of a spectrum, whether the verdicts are the same; of entries, whether the rates of power laws and of Gaussians
+    /// are both on the paper's side of one half.
+    fn of(row: &TableRow) -> Self {
+        if row.seeds.is_empty() {
+            return Self::NotDone;
+        }
+        let Some(paper) = row.paper else { return Self::NotInPaper };
+        let same = match row.figures {
+            Figures::Spectrum { .. } => match row.agreement() {
+                "same" => Some(true),
+                "differs" => Some(false),
+                _ => None,
+            },
+            Figures::Entries { power_law_percent, gaussian_percent, .. } => {
+                let pairs = [(power_law_percent, paper.power_law_percent), (gaussian_percent, paper.gaussian_percent)];
+                let sides = pairs.into_iter().filter_map(|(ours, paper)| Some((ours?.mean > 50.0) == (paper? > 50.0)));
+                sides.reduce(|a, b| a && b)
+            }
+        };
+        match same {
+            Some(true) => Self::Same,
+            Some(false) => Self::Differs,
+            None => Self::NotInPaper,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Differs => "differs",
+            Self::NotDone => "not done",
+            Self::NotInPaper => "not in the paper",
+        }
+    }
+}

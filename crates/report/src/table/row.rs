@@ -1,0 +1,174 @@
+//! A row of a table, from the results of its seeds.
+
+use gradspectra_analysis::KsTest;
+use gradspectra_experiment::{Analysis, Axis, Finding, Matrix, PaperFigures, Row, RowResult};
+use serde::Serialize;
+
+use super::measure::Measure;
+
+/// A row of a [`Table`](super::Table).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TableRow {
+    /// The row's id.
+    pub id: String,
+    /// The data set.
+    pub data_set: String,
+    /// The model.
+    pub model: String,
+    /// Random, Pretrain or Weights.
+    pub training: &'static str,
+    /// Iteration, dimension or the matrix whose spectrum is tested.
+    pub tested: &'static str,
+    /// B.
+    pub batch_size: usize,
+    /// K.
+    pub k: usize,
+    /// What sets the row apart.
+    pub setting: String,
+    /// The seeds that are done.
+    pub seeds: Vec<u64>,
+    /// d_ks, of entries the mean over samples.
+    pub d_ks: Option<Measure>,
+    /// d_c.
+    pub d_c: Option<f64>,
+    /// The accuracy on the test examples, of a trained position.
+    pub test_accuracy: Option<Measure>,
+    /// What only spectra or only entries have.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// The paper's figures.
+    pub paper: Option<PaperFigures>,
+}
+
+/// What a table says of spectra, or of entries.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "kebab-case")]
+pub enum Figures {
+    /// Of a spectrum.
+    Spectrum {
+        /// For how many seeds the power law is accepted.
+        accepted: usize,
+        /// ŝ.
+        s: Option<Measure>,
+    },
+    /// Of entries.
+    Entries {
+        /// In how many percent of the samples the power law is accepted.
+        power_law_percent: Option<Measure>,
+        /// The mean p-value of the normality tests.
+        p_value: Option<Measure>,
+        /// In how many percent of the samples normality is not rejected.
+        gaussian_percent: Option<Measure>,
+        /// In how many percent of the samples every entry is zero.
+        all_zero_percent: Option<Measure>,
+    },
+}
+
+impl TableRow {
+    pub(super) fn of(row: &Row, results: &[RowResult]) -> Self {
+        let d_ks = |result: &RowResult| match &result.finding {
+            Finding::Spectrum(finding) => finding.power_law.as_ref().map(|law| law.test.d_ks),
+            Finding::Entries(finding) => finding.summary.mean_ks.map(|ks| ks.two_sided),
+        };
+        let (tested, figures) = match row.analysis {
+            Analysis::Spectrum { matrix: Matrix::Covariance, .. } => ("covariance", Figures::of_spectra(results)),
+            Analysis::Spectrum { matrix: Matrix::SecondMoment, .. } => ("second moment", Figures::of_spectra(results)),
+            Analysis::Entries { along: Axis::Dimension, .. } => ("dimension", Figures::of_entries(results)),
+            Analysis::Entries { along: Axis::Iteration, .. } => ("iteration", Figures::of_entries(results)),
+        };
+        Self {
+            id: row.id.clone(),
+            data_set: row.data_set.to_string(),
+            model: row.model.to_string(),
+            training: row.position_title(),
+            tested,
+            batch_size: results.first().map_or_else(
+                || row.sized().map_or(row.batch_size, |row| row.batch_size),
+                |result| result.capture.batch_size,
+            ),
+            k: row.analysis.top(),
+            setting: row.setting.clone().unwrap_or_default(),
+            seeds: results.iter().map(|result| result.seed).collect(),
+            d_ks: Measure::over(results, d_ks),
+            d_c: (!results.is_empty()).then(|| KsTest::critical_distance(row.analysis.top())),
+            test_accuracy: Measure::over(results, |result| result.position.test_accuracy.map(percent)),
+            figures,
+            paper: row.paper,
+        }
+    }
+
+    /// Whether the row is of a spectrum, not of entries.
+    pub(crate) fn is_spectrum(&self) -> bool {
+        matches!(self.figures, Figures::Spectrum { .. })
+    }
+
+    /// `Yes`, `No`, `none` without a fit, or for how many of the seeds; empty where nothing is done, or for entries.
+    pub fn verdict(&self) -> String {
+        match (&self.figures, self.seeds.len()) {
+            (Figures::Entries { .. }, _) | (_, 0) => String::new(),
+            (Figures::Spectrum { s: None, .. }, _) => "none".to_owned(),
+            (Figures::Spectrum { accepted: 0, .. }, _) => "No".to_owned(),
+            (Figures::Spectrum { accepted, .. }, seeds) if *accepted == seeds => "Yes".to_owned(),
+            (Figures::Spectrum { accepted, .. }, seeds) => format!("{accepted}/{seeds}"),
+        }
+    }
+
+    /// The paper's verdict.
+    pub fn paper_verdict(&self) -> &'static str {
+        match self.paper.and_then(|paper| paper.power_law) {
+            Some(true) => "Yes",
+            Some(false) => "No",
+            None => "",
+        }
+    }
+
+    /// Whether the verdicts agree: `same` or `differs`; empty where one is missing.
+    pub fn agreement(&self) -> &'static str {
+        match (self.verdict(), self.paper_verdict()) {
+            (ours, paper) if ours.is_empty() || paper.is_empty() => "",
+            (ours, paper) if ours == paper || (ours == "none" && paper == "No") => "same",
+            _ => "differs",
+        }
+    }
+
+    /// d_ks, or that the row is not done.
+    pub(super) fn rounded_d_ks(&self) -> String {
+        let none = if self.seeds.is_empty() { "not done" } else { "none" };
+        self.d_ks.map_or_else(|| none.to_owned(), |d_ks| d_ks.rounded(4))
+    }
+}
+
+impl Figures {
+    fn of_spectra(results: &[RowResult]) -> Self {
+        let findings = results.iter().filter_map(|result| match &result.finding {
+            Finding::Spectrum(finding) => finding.power_law.as_ref(),
+            Finding::Entries(_) => None,
+        });
+        let laws: Vec<_> = findings.collect();
+        Self::Spectrum {
+            accepted: laws.iter().filter(|law| law.accepted).count(),
+            s: Measure::over(&laws, |law| Some(law.s)),
+        }
+    }
+
+    fn of_entries(results: &[RowResult]) -> Self {
+        let findings = results.iter().filter_map(|result| match &result.finding {
+            Finding::Entries(finding) => Some(finding.summary),
+            Finding::Spectrum(_) => None,
+        });
+        let tests: Vec<_> = findings.collect();
+        Self::Entries {
+            power_law_percent: Measure::over(&tests, |tests| tests.power_law_rate.map(percent)),
+            p_value: Measure::over(&tests, |tests| tests.mean_p_value),
+            gaussian_percent: Measure::over(&tests, |tests| tests.gaussian_rate.map(percent)),
+            all_zero_percent: Measure::over(&tests, |tests| {
+                Some(percent(tests.all_zero as f64 / tests.samples as f64))
+            }),
+        }
+    }
+}
+
+fn percent(share: f64) -> f64 {
+    100.0 * share
+}

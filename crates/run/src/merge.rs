@@ -1,0 +1,159 @@
+//! Folders of results joined into one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use gradspectra_experiment::{POSITIONS, Store, TERMS, folders, names, seeds};
+use gradspectra_files as files;
+
+use crate::error::{Error, Result};
+use crate::position::stored_as;
+use crate::task::TaskKeys;
+use crate::terms::is_term;
+
+/// What joining folders came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Results that were copied.
+    pub results: usize,
+    /// Trained positions that were copied.
+    pub positions: usize,
+    /// Terms of Gram matrices that were copied.
+    pub terms: usize,
+    /// Results and positions that are not whole, and results of another spec than the run's.
+    pub left_out: Vec<PathBuf>,
+}
+
+/// A set of files that are there together or not at all.
+struct Whole {
+    /// The files that two folders must agree on; the first says that the others are whole.
+    agreed: Vec<PathBuf>,
+    /// What else belongs to it.
+    beside: Vec<PathBuf>,
+}
+
+/// What is found in folders, by where it lies in each.
+type Found = BTreeMap<PathBuf, Whole>;
+
+/// Copies the results, trained positions and terms of Gram matrices of `folders` to `out`, which is locked; of the rows
+/// that `keys` knows only results of its tasks are taken.
+///
+/// # Errors
+///
+/// Two folders have other bytes for one row and seed, one position or one term, in which case nothing is written; a file
+/// cannot be read or written.
+pub fn merge(sources: &[Store], out: &Store, keys: &TaskKeys) -> Result<Merged> {
+    let mut merged = Merged::default();
+    let mut found = Found::new();
+    let (mut results, mut positions, mut terms) = (Vec::new(), Vec::new(), Vec::new());
+    for store in std::iter::once(out).chain(sources) {
+        let own = std::ptr::eq(store, out);
+        for (name, whole) in whole_results(store, keys, &mut merged.left_out)? {
+            if add(&mut found, &name, whole)? && !own {
+                results.push(name);
+            }
+        }
+        for (name, whole) in whole_positions(store, &mut merged.left_out)? {
+            if add(&mut found, &name, whole)? && !own {
+                positions.push(name);
+            }
+        }
+        for (name, whole) in whole_terms(store)? {
+            if add(&mut found, &name, whole)? && !own {
+                terms.push(name);
+            }
+        }
+    }
+    for name in positions.iter().chain(&terms).chain(&results) {
+        copy(&found[name], name.parent().unwrap_or(Path::new("")), out)?;
+    }
+    merged.left_out.retain(|file| !file.starts_with(out.root()));
+    (merged.results, merged.positions, merged.terms) = (results.len(), positions.len(), terms.len());
+    Ok(merged)
+}
+
+/// Adds what a folder has under `name`; whether it is the first that has it.
+fn add(found: &mut Found, name: &Path, whole: Whole) -> Result<bool> {
+    let Some(known) = found.get(name) else {
+        found.insert(name.to_owned(), whole);
+        return Ok(true);
+    };
+    for (first, second) in known.agreed.iter().zip(&whole.agreed) {
+        if files::sha256_of_file(first)? != files::sha256_of_file(second)? {
+            return Err(Error::Conflict { first: first.clone(), second: second.clone() });
+        }
+    }
+    Ok(false)
+}
+
+/// Copies files into the folder `folder` of `out`, that which says that they are whole last.
+fn copy(whole: &Whole, folder: &Path, out: &Store) -> Result<()> {
+    for file in whole.beside.iter().chain(whole.agreed.iter().rev()) {
+        let bytes = std::fs::read(file).map_err(|source| Error::io(file, "read", source))?;
+        files::write(&out.root().join(folder).join(file.file_name().expect("it is a file")), &bytes)?;
+    }
+    Ok(())
+}
+
+/// The results of `store` that are whole; the others go to `left_out`.
+fn whole_results(store: &Store, keys: &TaskKeys, left_out: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Whole)>> {
+    let mut results = Vec::new();
+    for experiment in folders(store.root())? {
+        for row in folders(&store.experiment(&experiment))? {
+            let folder = store.experiment(&experiment).join(&row);
+            for seed in seeds(&folder)? {
+                let file = store.row_file(&experiment, &row, seed, "json");
+                if store.result(&experiment, &row, seed, keys.get(&experiment, &row, seed)).is_none() {
+                    left_out.push(file);
+                    continue;
+                }
+                let eigenvalues = store.eigenvalues_file(&experiment, &row, seed);
+                let agreed: Vec<_> =
+                    [Some(file), eigenvalues.is_file().then_some(eigenvalues)].into_iter().flatten().collect();
+                let prefix = format!("seed-{seed}.");
+                let beside = names(&folder, |entry| entry.file_name().to_string_lossy().starts_with(&prefix))?;
+                let beside = beside.iter().map(|name| folder.join(name)).filter(|file| !agreed.contains(file));
+                let beside = beside.collect();
+                results.push((Path::new(&experiment).join(&row).join(&prefix), Whole { agreed, beside }));
+            }
+        }
+    }
+    Ok(results)
+}
+
+/// The trained positions of `store` that are whole; the others are added to `left_out`.
+fn whole_positions(store: &Store, left_out: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Whole)>> {
+    let folder = store.root().join(POSITIONS);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let keys = names(&folder, |entry| entry.file_name().to_str().is_some_and(is_position))?;
+    let files = keys.iter().map(|name| folder.join(name));
+    let (whole, cut_off): (Vec<_>, Vec<_>) = files.partition(|file| stored_as(file).is_some());
+    left_out.extend(cut_off);
+    let whole = whole.into_iter().map(|file| {
+        let name = Path::new(POSITIONS).join(file.file_stem().expect("it has a name"));
+        (name, Whole { agreed: vec![file.clone(), file.with_extension("safetensors")], beside: Vec::new() })
+    });
+    Ok(whole.collect())
+}
+
+/// Whether a file of this name says what a trained position is, not what a training has come to.
+fn is_position(name: &str) -> bool {
+    name.strip_suffix(".json").is_some_and(|key| !key.contains('.'))
+}
+
+/// The terms of Gram matrices of `store` that are whole.
+fn whole_terms(store: &Store) -> Result<Vec<(PathBuf, Whole)>> {
+    let folder = store.root().join(TERMS);
+    let mut terms = Vec::new();
+    if folder.is_dir() {
+        for key in folders(&folder)? {
+            for name in names(&folder.join(&key), |entry| is_term(&entry.path()))? {
+                let file = folder.join(&key).join(&name);
+                terms.push((Path::new(TERMS).join(&key).join(&name), Whole { agreed: vec![file], beside: Vec::new() }));
+            }
+        }
+    }
+    Ok(terms)
+}

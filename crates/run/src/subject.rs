@@ -1,0 +1,15 @@
+//! What is studied: a network and its data, whatever their types. The built-in ones and a user's go through the same calls.
+
+mod labelled;
+mod loaded;
+mod measured;
+mod network;
+mod registry;
+mod source;
+
+pub(crate) use loaded::{LoadedSet, Seen};
+pub(crate) use measured::{Measured, measured};
+pub(crate) use network::network;
+pub use registry::{register_data_set, register_labelled_data_set, register_model};
+pub use source::{BoxError, DataSource};
+pub(crate) use source::{Loading, Set, load, provenance, source};

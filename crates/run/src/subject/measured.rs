@@ -1,0 +1,120 @@
+//! What is measured on a network before anything is done with it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::module::{ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use gradspectra_capture::{CaptureError, ExampleFactors, LayerSize, MinibatchIndices, direct_history};
+use gradspectra_data::LoadOptions;
+use gradspectra_experiment::{DataSpec, ModelSpec};
+use gradspectra_models::{Examples, Model, Trace, detached, losses};
+
+use super::network::network;
+use crate::error::{Error, Result};
+use crate::task::named;
+
+/// What is known of a network for its data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Measured {
+    /// The training examples.
+    pub(crate) examples: usize,
+    /// The numbers in one input.
+    pub(crate) features: usize,
+    /// n.
+    pub(crate) parameters: usize,
+    /// The layers whose gradients come as factors, in the order of their parameters; none where not all do.
+    pub(crate) layers: Vec<LayerSize>,
+    /// Whether an example's loss depends on the others of its minibatch, as with BatchNorm in training mode.
+    pub(crate) mixes: bool,
+    /// Multiply-adds of a pass forward, an example.
+    pub(crate) multiply_adds: u64,
+    /// The numbers that a pass holds, an example.
+    pub(crate) activations: u64,
+}
+
+/// What is known of a network for its data; measured once in a process.
+///
+/// # Errors
+///
+/// The network and the data do not fit each other, or the network's gradients cannot be captured.
+pub(crate) fn measured(model: &ModelSpec, data: &DataSpec, options: LoadOptions) -> Result<Arc<Measured>> {
+    type Known = Mutex<BTreeMap<String, std::result::Result<Arc<Measured>, String>>>;
+    static KNOWN: Known = Mutex::new(BTreeMap::new());
+    let key = named(&(model, data, options));
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    let measured = known.unwrap_or_else(|| {
+        let measured = network(model)
+            .and_then(|network| network.measure(data, options))
+            .map(Arc::new)
+            .map_err(|error| error.to_string());
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(key, measured.clone());
+        measured
+    });
+    measured.map_err(|reason| Error::Unfit { reason })
+}
+
+/// The most parameters of a network that takes a pass for its sizes alone: 256 MB.
+const MOST_PARAMETERS: usize = 1 << 26;
+
+/// Measures a network on a few examples of its data.
+///
+/// # Errors
+///
+/// The examples do not fit the network, its losses move from one evaluation to the next, or a parameter takes no part in
+/// them.
+pub(super) fn measure<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>) -> Result<Measured> {
+    let mut count = Count(0);
+    model.visit(&mut count);
+    let Count(parameters) = count;
+    let mut measured = Measured { parameters, ..Measured::default() };
+    let device = Device::flex().autodiff();
+    if parameters > MOST_PARAMETERS || specimen.is_empty() {
+        return Ok(measured);
+    }
+    measured.mixes = mixes(model, specimen, &device)?;
+    if measured.mixes {
+        direct_history(model, specimen, MinibatchIndices::new(&[0, 1], 2, specimen.len())?, &device, |_| ())?;
+        return Ok(measured);
+    }
+    match ExampleFactors::capture(model, specimen, &[0], &device, |_| ()) {
+        Ok(factors) => measured.layers = factors.layers(),
+        Err(CaptureError::NotFactored(_)) => {
+            direct_history(model, specimen, MinibatchIndices::new(&[0], 1, specimen.len())?, &device, |_| ())?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(measured)
+}
+
+/// Whether the first example's loss moves with its neighbour.
+fn mixes<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, device: &Device) -> Result<bool> {
+    /// Above what another order of sums does.
+    const TOLERANCE: f64 = 1e-4;
+    if specimen.len() < 3 {
+        return Ok(false);
+    }
+    let model = detached(model).no_grad();
+    let first_beside = |neighbour: u32| -> Result<f64> {
+        let indices = [0, neighbour];
+        let losses = losses(&model, specimen.batch(&indices, device), &indices, &mut Trace::off())?;
+        Ok(losses.narrow(0, 0, 1).into_scalar())
+    };
+    let (one, other) = (first_beside(1)?, first_beside(2)?);
+    Ok((one - other).abs() > TOLERANCE * one.abs().max(other.abs()))
+}
+
+/// Counts parameters that require gradients, without making those that wait for their first use.
+struct Count(usize);
+
+impl ModuleVisitor for Count {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_initialized() || param.val().is_require_grad() {
+            self.0 += param.lazy_shape().num_elements();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "measured_tests.rs"]
+mod tests;

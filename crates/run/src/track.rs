@@ -1,0 +1,255 @@
+//! Spectra along a training.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gradspectra_data::DataRoot;
+use gradspectra_experiment::{
+    Analysis, Experiment, PowerLawReport, Row, SpectrumSummary, Store, Track, TrackPoint, TrackedLaw,
+};
+use gradspectra_files::{self as files, read_json};
+use gradspectra_models::{Examples, Model, TrainingEvent, TrainingState, mean_loss};
+use gradspectra_report::{TrackFormat, draw_track, points};
+use serde::{Deserialize, Serialize};
+
+use crate::backend::device;
+use crate::captured::Captured;
+use crate::error::{Error, Result};
+use crate::execute::{Group, RunOptions, name};
+use crate::plan::check_patience;
+use crate::position::Positions;
+use crate::seeds::Purpose;
+use crate::subject::{LoadedSet, Set, network};
+use crate::task::{Task, tasks};
+
+/// A track in the store; its captures are in the CSV file beside it, from which every digit can be read back.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct StoredTrack {
+    #[serde(flatten)]
+    track: Track,
+    points_sha256: String,
+}
+
+/// The rows of `experiment` that can be followed: those that train and test a spectrum.
+///
+/// # Errors
+///
+/// There is none; or one cannot be followed although `named` says that it was asked for.
+pub fn followed(mut experiment: Experiment, named: bool) -> Result<Experiment> {
+    let hindrance = |row: &Row| match (&row.training, row.analysis) {
+        (None, _) => Some("does not train; give it a training"),
+        (_, Analysis::Entries { .. }) => Some("tests entries; give it an analysis of a spectrum"),
+        _ => None,
+    };
+    let refused = experiment.rows.iter().find_map(|row| Some((row, hindrance(row)?)));
+    if let (Some((row, reason)), true) = (refused, named) {
+        return Err(Error::Unfit { reason: format!("row {} {reason}, or leave it out", row.id) });
+    }
+    experiment.rows.retain(|row| hindrance(row).is_none());
+    if experiment.rows.is_empty() {
+        let reason = format!("no row of {} trains and tests a spectrum; give one a training", experiment.name);
+        return Err(Error::Unfit { reason });
+    }
+    Ok(experiment)
+}
+
+/// Trains as the rows of `experiment` ask and captures their spectra every `every` steps; writes the captures and
+/// their plots to `store`.
+///
+/// A capture that is at hand, of a run that was broken off, is not made again.
+///
+/// # Errors
+///
+/// A row that cannot be [followed], or the first that cannot be followed to its end.
+pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<Vec<Track>> {
+    let experiment = &followed(experiment.clone(), true)?;
+    let device = device(options.backend, options.device)?.autodiff();
+    let data = DataRoot::new(options.data_dir.clone())?;
+    let mut tracks = Vec::new();
+    for tasks in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)? {
+        let first = &tasks[0];
+        if !options.long {
+            check_patience(&first.row, options.backend).map_err(|error| first.failed(error))?;
+        }
+        let group = Group { tasks: &tasks, position: &first.position, device: &device, data: &data, store, options };
+        tracks.extend(
+            network(&group.position.model)
+                .and_then(|network| network.follow(&group, every))
+                .map_err(|error| first.failed(error))?,
+        );
+    }
+    let place = |track: &Track| {
+        let row = experiment.rows.iter().position(|row| row.id == track.row.id);
+        (row, track.seed)
+    };
+    tracks.sort_by_key(place);
+    Ok(tracks)
+}
+
+/// Follows the training of `group` with its network `model`.
+pub(crate) fn follow_at<M: Model>(model: M, group: &Group, every: usize) -> Result<Vec<Track>> {
+    let Set { set, .. } = group.load_training()?;
+    let seen = group.seen(&*set)?;
+    let tracks = Follower::<M>::new(group, &*set, seen.as_deref().unwrap_or(&*set), every).run(model)?;
+    for track in &tracks {
+        keep(track, group.store)?;
+        draw_track(group.store, track)?;
+    }
+    Ok(tracks)
+}
+
+/// Follows the training of a group.
+struct Follower<'a, M: Model> {
+    group: &'a Group<'a>,
+    set: &'a dyn LoadedSet<M::Batch>,
+    /// The examples as the network sees them at capture.
+    seen: &'a dyn Examples<Batch = M::Batch>,
+    every: usize,
+    /// The steps of the whole training.
+    last: usize,
+    tracks: Vec<Track>,
+    /// The captures at hand, by their steps, of each track.
+    known: Vec<BTreeMap<usize, TrackPoint>>,
+}
+
+impl<'a, M: Model> Follower<'a, M> {
+    fn new(
+        group: &'a Group<'a>,
+        set: &'a dyn LoadedSet<M::Batch>,
+        seen: &'a dyn LoadedSet<M::Batch>,
+        every: usize,
+    ) -> Self {
+        let training = group.position.training.as_ref();
+        let last = training.map_or(0, |training| training.steps(set.examples().len()));
+        let begun = |task: &Task| Track {
+            program: gradspectra_experiment::program(),
+            task: task.key.clone(),
+            experiment: task.experiment.clone(),
+            row: task.row.clone(),
+            seed: task.seed,
+            backend: group.options.backend,
+            every,
+            points: Vec::new(),
+        };
+        let tracks: Vec<_> = group.tasks.iter().map(begun).collect();
+        let known =
+            tracks.iter().map(|track| if group.options.fresh { BTreeMap::new() } else { known(track, group.store) });
+        Self { group, set, seen: seen.examples(), every, last, known: known.collect(), tracks }
+    }
+
+    fn is_due(&self, step: usize) -> bool {
+        step.is_multiple_of(self.every) || step == self.last
+    }
+
+    /// Takes the points from those at hand, if they are all there; forgets those that are not due.
+    fn take_known(&mut self) -> bool {
+        let due: Vec<usize> = (0..=self.last).filter(|step| self.is_due(*step)).collect();
+        self.known.iter_mut().for_each(|known| known.retain(|step, _| due.binary_search(step).is_ok()));
+        let complete = self.known.iter().all(|known| due.iter().all(|step| known.contains_key(step)));
+        if complete {
+            for (track, known) in self.tracks.iter_mut().zip(&self.known) {
+                track.points = due.iter().map(|step| known[step].clone()).collect();
+            }
+        }
+        complete
+    }
+
+    /// Captures at a step that is due.
+    fn at(&mut self, model: &M, step: usize, say: impl Fn(String)) -> Result<()> {
+        if !self.is_due(step) {
+            return Ok(());
+        }
+        let Group { tasks, device, options, store, .. } = *self.group;
+        let reporter = options.reporter.quiet();
+        let mut captured = Captured::new(model, self.seen, tasks, device, reporter, options.memory)?;
+        let mut loss = None;
+        for ((task, track), known) in tasks.iter().zip(&mut self.tracks).zip(&mut self.known) {
+            let point = match known.remove(&step) {
+                Some(point) => point,
+                None => {
+                    let loss = match loss {
+                        Some(loss) => loss,
+                        None => *loss.insert(mean_loss(&model.valid(), self.set.examples(), &device.clone().inner())?),
+                    };
+                    let epoch = (step * task.position.training.as_ref().map_or(0, |training| training.epochs)) as f64
+                        / self.last.max(1) as f64;
+                    let (power_law, spectrum) = capture(&mut captured, task)?;
+                    TrackPoint { step, epoch, loss, power_law, spectrum }
+                }
+            };
+            say(format!("  {}: {point}", name(task)));
+            track.points.push(point);
+            if known.is_empty() {
+                keep(track, store)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn run(mut self, model: M) -> Result<Vec<Track>> {
+        let Group { tasks, device, options, store, position, .. } = *self.group;
+        let Some(training) = &position.training else { return Ok(self.tracks) };
+        if self.take_known() {
+            tasks.iter().for_each(|task| options.reporter.line(format!("{}: done already", name(task))));
+            return Ok(self.tracks);
+        }
+        let seed = tasks[0].own_seed();
+        let model = position.initialised(model)?;
+        let set = self.set;
+        self.at(&model, 0, |line| options.reporter.line(line))?;
+        let (reporter, keep_every) = (options.reporter, options.keep_every);
+        let positions = Positions { store, device, reporter, keep_every };
+        let state = TrainingState::new(model, training);
+        positions.train(state, training, seed, set, |state, event, bar| match event {
+            TrainingEvent::Step(step) => self.at(state.model(), step, |line| bar.line(line)),
+            TrainingEvent::Epoch(_) => Ok(()),
+        })?;
+        Ok(self.tracks)
+    }
+}
+
+/// The spectrum that `task` tests and the law through it.
+fn capture<M: Model>(captured: &mut Captured<M>, task: &Task) -> Result<(Option<TrackedLaw>, SpectrumSummary)> {
+    let Analysis::Spectrum { matrix, values, top } = task.row.analysis else {
+        unreachable!("only rows of spectra are followed");
+    };
+    let spectrum = captured.spectrum_of(task, matrix)?;
+    let seed = Purpose::Replicas.seed(task.own_seed());
+    let law = match PowerLawReport::of_spectrum(&spectrum, values, top, seed) {
+        Ok(report) => Some(TrackedLaw {
+            s: report.s,
+            d_ks: report.test.d_ks,
+            d_c: report.test.d_c,
+            accepted: report.accepted,
+            p_value: report.monte_carlo.p_value,
+        }),
+        Err(error) if error.is_of_the_values() => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok((law, SpectrumSummary::of(&spectrum)))
+}
+
+fn file(track: &Track, store: &Store, ending: &str) -> PathBuf {
+    store.row_file(&track.experiment, &track.row.id, track.seed, ending)
+}
+
+/// The captures of the task of `track` in the store, as far as they are whole.
+fn known(track: &Track, store: &Store) -> BTreeMap<usize, TrackPoint> {
+    let read = || {
+        let stored: StoredTrack = read_json(&file(track, store, "track.json"))?;
+        let csv = std::fs::read_to_string(file(track, store, "track.csv")).ok()?;
+        let whole = stored.track.task == track.task && stored.points_sha256 == files::sha256(csv.as_bytes());
+        whole.then(|| points(&csv))
+    };
+    read().unwrap_or_default().into_iter().map(|point| (point.step, point)).collect()
+}
+
+/// Writes the captures as CSV, and what they are of as JSON.
+fn keep(track: &Track, store: &Store) -> Result<()> {
+    let csv = TrackFormat::Csv.text(std::slice::from_ref(track));
+    files::write(&file(track, store, "track.csv"), csv.as_bytes())?;
+    let bare = Track { points: Vec::new(), ..track.clone() };
+    let stored = StoredTrack { track: bare, points_sha256: files::sha256(csv.as_bytes()) };
+    Ok(files::write_json(&file(track, store, "track.json"), &stored)?)
+}
