@@ -3,15 +3,15 @@ use std::{fmt::Debug, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::Split,
-    cifar::Cifar100Labels,
-    download::Progress,
     error::Result,
     examples::Examples,
-    file::FileProvenance,
     images::ImageSet,
-    locate::DataRoot,
     normalisation::{Normalisation, Normaliser},
+    official::catalogue::Split,
+    official::download::Progress,
+    official::file::FileProvenance,
+    official::locate::DataRoot,
+    sets::cifar::Cifar100Labels,
 };
 
 /// Examples with a class each, from files or made up: their labels can be corrupted, their images augmented.

@@ -6,7 +6,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::{
     error::Result,
-    file::{self, MAXIMUM_BYTES, malformed},
+    official::file::{self, MAXIMUM_BYTES, malformed},
 };
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];

@@ -31,37 +31,31 @@
 //! ```
 
 mod augment;
-mod avila;
-mod catalogue;
-mod cifar;
 mod data_set;
-mod download;
 mod error;
 mod examples;
-mod file;
 mod idx;
 mod images;
 mod labels;
-mod locate;
 mod minibatches;
-mod mnist;
 mod normalisation;
 mod official;
 mod seed;
+mod sets;
 
 pub use augment::{augmentation_generator, crop_and_flip};
-pub use avila::Avila;
-pub use catalogue::Split;
-pub use cifar::{Cifar10, Cifar100, Cifar100Labels};
 pub use data_set::{DataFacts, LabelledDataSet, LoadOptions, Loaded, LoadedImages};
-pub use download::Progress;
 pub use error::{DataError, Result};
 pub use examples::{Example, Examples};
-pub use file::FileProvenance;
 pub use idx::read_idx;
 pub use images::ImageSet;
 pub use labels::LabelCorruption;
-pub use locate::DataRoot;
 pub use minibatches::{MinibatchReader, Minibatches, Sampling, epoch_order};
-pub use mnist::Mnist;
 pub use normalisation::{Normalisation, Normaliser};
+pub use official::catalogue::Split;
+pub use official::download::Progress;
+pub use official::file::FileProvenance;
+pub use official::locate::DataRoot;
+pub use sets::avila::Avila;
+pub use sets::cifar::{Cifar10, Cifar100, Cifar100Labels};
+pub use sets::mnist::Mnist;

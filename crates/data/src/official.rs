@@ -1,16 +1,21 @@
-//! Official data sets of images: found or downloaded, parsed, normalised.
+//! Official data sets: found or downloaded, verified; those of images parsed and normalised.
+
+pub(crate) mod catalogue;
+pub(crate) mod download;
+pub(crate) mod file;
+pub(crate) mod locate;
 
 use std::{fmt::Debug, path::PathBuf};
 
 use crate::{
-    catalogue::{Source, Split},
     data_set::{DataFacts, LabelledDataSet, LoadOptions, Loaded, LoadedImages},
-    download::Progress,
     error::Result,
-    file::FileProvenance,
     images::ImageSet,
-    locate::DataRoot,
     normalisation::{Normalisation, Normaliser},
+    official::catalogue::{Source, Split},
+    official::download::Progress,
+    official::file::FileProvenance,
+    official::locate::DataRoot,
 };
 
 /// What sets one official data set of images apart from another.

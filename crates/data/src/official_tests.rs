@@ -1,7 +1,7 @@
 use std::{fs, path::Path};
 
 use super::*;
-use crate::{Avila, Cifar100, Cifar100Labels, Mnist, file};
+use crate::{Avila, Cifar100, Cifar100Labels, Mnist, official::file};
 
 fn silent(_: &str, _: u64, _: u64) {}
 

@@ -3,8 +3,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Gradients, Tensor};
 
-use crate::extension::{CpuKernels, on_cpu};
-use crate::product::product;
+use crate::layers::extension::{CpuKernels, on_cpu};
+use crate::layers::product::product;
 
 /// A parametric layer whose per-example gradients follow from its input and the loss's derivative at its output.
 ///

@@ -20,10 +20,10 @@ use gradspectra_files::npy;
 use gradspectra_models::{Examples, Model};
 
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::estimate::memory;
 use crate::progress::Reporter;
+use crate::schedule::task::Task;
 use crate::seeds::Purpose;
-use crate::task::Task;
 
 /// The gradients at one position.
 pub(crate) struct Captured<'a, M: Model> {

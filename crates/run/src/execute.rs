@@ -13,14 +13,14 @@ use gradspectra_report::draw;
 use crate::backend::{device, report};
 use crate::captured::Captured;
 use crate::error::{Error, Result};
-use crate::plan::check_patience;
+use crate::estimate::plan::check_patience;
 use crate::position::{PositionSpec, Positions, TestSource, stored};
 use crate::progress::{Download, Reporter};
+use crate::schedule::task::{Task, tasks};
+use crate::schedule::terms::Part;
 use crate::seeds::Purpose;
 use crate::subject::{LoadedSet, Loading, Seen, Set, load, network, source};
-use crate::task::{Task, tasks};
-use crate::terms::Part;
-use crate::{memory, minibatches};
+use crate::{estimate::memory, minibatches};
 
 /// How a run is done.
 #[derive(Debug, Clone)]

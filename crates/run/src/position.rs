@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::progress::{Reporter, Step};
+use crate::schedule::task::named;
 use crate::seeds::Purpose;
 use crate::subject::LoadedSet;
-use crate::task::named;
 
 /// All that decides the parameters, and nothing else; rows with equal ones share them.
 #[derive(Debug, Clone, PartialEq, Serialize)]

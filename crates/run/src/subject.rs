@@ -1,5 +1,7 @@
 //! What is studied: a network and its data, whatever their types. The built-in ones and a user's go through the same calls.
 
+mod array_files;
+mod augmented;
 mod labelled;
 mod loaded;
 mod measured;
@@ -7,6 +9,7 @@ mod network;
 mod registry;
 mod source;
 
+pub use array_files::ArrayFiles;
 pub(crate) use loaded::{LoadedSet, Seen};
 pub(crate) use measured::{Measured, measured};
 pub(crate) use network::network;

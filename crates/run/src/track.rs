@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use crate::backend::device;
 use crate::captured::Captured;
 use crate::error::{Error, Result};
+use crate::estimate::plan::check_patience;
 use crate::execute::{Group, RunOptions, name};
-use crate::plan::check_patience;
 use crate::position::Positions;
+use crate::schedule::task::{Task, tasks};
 use crate::seeds::Purpose;
 use crate::subject::{LoadedSet, Set, network};
-use crate::task::{Task, tasks};
 
 /// A track in the store; its captures are in the CSV file beside it, from which every digit can be read back.
 #[derive(Serialize, Deserialize)]

@@ -374,5 +374,8 @@ fn a_folder_without_results_is_told_apart_from_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let store = gradspectra::Store::open(folder.path()).unwrap();
     let refused = gradspectra::Report::of(&store).unwrap_err();
-    assert!(matches!(&refused, gradspectra::experiment::Error::NoResult { path } if path == folder.path()), "{refused}");
+    assert!(
+        matches!(&refused, gradspectra::experiment::Error::NoResult { path } if path == folder.path()),
+        "{refused}"
+    );
 }

@@ -13,9 +13,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Captured;
 use crate::error::{Error, Result};
-use crate::memory::LEAST_COLUMNS;
+use crate::estimate::memory::LEAST_COLUMNS;
+use crate::schedule::task::Task;
 use crate::seeds::Purpose;
-use crate::task::Task;
 
 impl<M: Model> Captured<'_, M> {
     pub(super) fn entries(&mut self, task: &Task, minibatches: MinibatchIndices) -> Result<EntriesFinding> {

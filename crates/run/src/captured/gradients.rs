@@ -13,9 +13,9 @@ use gradspectra_models::Model;
 
 use super::{Captured, Drawn};
 use crate::error::Result;
-use crate::memory::{LEAST_ROWS, Sizes};
+use crate::estimate::memory::{LEAST_ROWS, Sizes};
 use crate::minibatches;
-use crate::task::Task;
+use crate::schedule::task::Task;
 
 impl<M: Model> Captured<'_, M> {
     pub(super) fn draw(&self, task: &Task) -> Result<Drawn> {

@@ -9,8 +9,8 @@ use gradspectra_models::Model;
 
 use super::Captured;
 use crate::error::Result;
-use crate::task::Task;
-use crate::terms::GramTerms;
+use crate::schedule::task::Task;
+use crate::schedule::terms::GramTerms;
 
 impl<M: Model> Captured<'_, M> {
     /// The Gram matrix of the task's vectors before clipping, products in `precision`. Terms at hand have f32's: for those

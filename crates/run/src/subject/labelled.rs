@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use super::loaded::{LoadedSet, Seen};
 use super::source::{AnySet, AnySource, Loading, RegisteredSource};
-use crate::augmented::AugmentedImages;
 use crate::error::{Error, Result};
+use crate::subject::augmented::AugmentedImages;
 
 /// A data set of examples with a class each.
 #[derive(Debug)]

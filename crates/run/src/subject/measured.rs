@@ -12,7 +12,7 @@ use gradspectra_models::{Examples, Model, Trace, detached, losses};
 
 use super::network::network;
 use crate::error::{Error, Result};
-use crate::task::named;
+use crate::schedule::task::named;
 
 /// What is known of a network for its data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

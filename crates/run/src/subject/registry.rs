@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::labelled::Labels;
 use super::network::{Network, RegisteredNetwork};
 use super::source::{DataSource, RegisteredSource, Source};
-use crate::array_files::ArrayFiles;
+use crate::subject::array_files::ArrayFiles;
 
 inventory::submit! {
     BuiltIn(built_in)

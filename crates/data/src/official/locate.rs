@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    catalogue::{Listing, Source, Split},
-    download::{Progress, download},
+    official::catalogue::{Listing, Source, Split},
+    official::download::{Progress, download},
     error::{DataError, Result},
 };
 

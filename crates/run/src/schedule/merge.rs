@@ -8,8 +8,8 @@ use gradspectra_files as files;
 
 use crate::error::{Error, Result};
 use crate::position::stored_as;
-use crate::task::TaskKeys;
-use crate::terms::is_term;
+use crate::schedule::task::TaskKeys;
+use crate::schedule::terms::is_term;
 
 /// What joining folders came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use burn::backend::{Autodiff, Backend, DType, Flex, TensorMetadata, backend_exte
 use burn::tensor::{Bytes, Shape, Tensor};
 
 use crate::device::runs_on_cpu;
-use crate::kernels::{self, Geometry};
+use crate::layers::kernels::{self, Geometry};
 
 /// Whether the operations take this tensor.
 pub(crate) fn on_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {

@@ -7,13 +7,13 @@ use gradspectra_data::DataRoot;
 use gradspectra_experiment::{Backend, Experiment, Store, TERMS};
 use serde::Serialize;
 
-use crate::cost::{eigenvalue_seconds, seconds_of_share, training_seconds};
 use crate::error::{Error, Result};
+use crate::estimate::cost::{eigenvalue_seconds, seconds_of_share, training_seconds};
+use crate::estimate::memory::{self, MemoryEstimate, Share, gigabytes};
 use crate::execute::{RunOptions, make_part, run_groups, train};
-use crate::memory::{self, MemoryEstimate, Share, gigabytes};
 use crate::position::stored;
-use crate::task::{Task, tasks};
-use crate::terms::{GramTerms, Part};
+use crate::schedule::task::{Task, tasks};
+use crate::schedule::terms::{GramTerms, Part};
 
 /// What a task of a run makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -3,7 +3,7 @@
 use gradspectra_experiment::{Analysis, Axis, Row, Vectors};
 use gradspectra_models::Training;
 
-use crate::memory::{Share, Sizes};
+use crate::estimate::memory::{Share, Sizes};
 
 /// Operations a second, and seconds, as docs/performance.md measured them on 2 virtual cores.
 pub mod rates {

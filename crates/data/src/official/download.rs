@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 
 use crate::{
-    catalogue::ListedFile,
+    official::catalogue::ListedFile,
     error::{DataError, Result},
-    file::hexadecimal,
+    official::file::hexadecimal,
 };
 
 /// Is told a download's progress: the file's name, the bytes that have come and the bytes in all.

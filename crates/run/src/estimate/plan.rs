@@ -5,12 +5,12 @@ use std::fmt::Write;
 use gradspectra_data::{DataRoot, LabelCorruption};
 use gradspectra_experiment::{Backend, Experiment, Row, Store};
 
-use crate::cost::{Workload, training_seconds};
 use crate::error::{Error, Result};
-use crate::graph::duration;
-use crate::memory::{MemoryEstimate, gigabytes, of_tasks};
+use crate::estimate::cost::{Workload, training_seconds};
+use crate::estimate::memory::{MemoryEstimate, gigabytes, of_tasks};
 use crate::position::stored;
-use crate::task::{Task, tasks};
+use crate::schedule::graph::duration;
+use crate::schedule::task::{Task, tasks};
 
 /// Trainings on the CPU that take longer must be asked for.
 const LONGEST_TRAINING: f64 = 6.0 * 3600.0;

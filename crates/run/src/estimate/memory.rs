@@ -8,7 +8,7 @@ use gradspectra_experiment::{Analysis, Backend, Experiment, Row, Store};
 use gradspectra_models::Augmentation;
 
 use crate::error::{Error, Result};
-use crate::task::{Task, tasks};
+use crate::schedule::task::{Task, tasks};
 
 pub(crate) use self::system::{forget_peak, peak};
 pub(crate) use sizes::Share;

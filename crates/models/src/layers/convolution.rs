@@ -7,9 +7,9 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Slice, Tensor, s};
 
 use crate::device::GpuMemory;
-use crate::extension::{CpuGradients, CpuKernels, on_cpu};
-use crate::kernels::Geometry;
-use crate::product::product;
+use crate::layers::extension::{CpuGradients, CpuKernels, on_cpu};
+use crate::layers::kernels::Geometry;
+use crate::layers::product::product;
 use crate::trace::{Factors, TracedLayer};
 
 /// Kernels of more entries go to Burn's own convolution: ours keep a chunk's weight gradient in cache.

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::{Source, Split},
     data_set::LoadOptions,
     error::{Result, invalid},
-    file::malformed,
     idx,
     images::ImageSet,
     official::OfficialImages,
+    official::catalogue::{Source, Split},
+    official::file::malformed,
 };
 
 /// Handwritten digits `[1, 28, 28]` of 10 classes.

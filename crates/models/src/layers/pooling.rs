@@ -4,7 +4,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 
-use crate::extension::{CpuKernels, on_cpu};
+use crate::layers::extension::{CpuKernels, on_cpu};
 
 /// ReLU of 2×2 max-pooling with stride 2, which is max-pooling of ReLU on a quarter of the numbers.
 ///

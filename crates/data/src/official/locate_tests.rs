@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::{avila, cifar, mnist};
+use crate::{sets::avila, sets::cifar, sets::mnist};
 
 const BATCHES: [&str; 5] =
     ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];

@@ -9,12 +9,12 @@ use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::{Source, Split},
     data_set::LoadOptions,
     error::Result,
-    file::{MAXIMUM_BYTES, malformed},
     images::ImageSet,
     official::OfficialImages,
+    official::catalogue::{Source, Split},
+    official::file::{MAXIMUM_BYTES, malformed},
 };
 
 const SHAPE: [usize; 3] = [3, 32, 32];

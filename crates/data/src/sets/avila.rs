@@ -5,14 +5,14 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::{Source, Split},
     data_set::{DataFacts, LabelledDataSet, LoadOptions, Loaded},
-    download::Progress,
     error::Result,
     examples::Examples,
-    file::{FileProvenance, malformed},
-    locate::DataRoot,
     normalisation::Normalisation,
+    official::catalogue::{Source, Split},
+    official::download::Progress,
+    official::file::{FileProvenance, malformed},
+    official::locate::DataRoot,
 };
 
 const FEATURES: usize = 10;

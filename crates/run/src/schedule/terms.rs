@@ -11,9 +11,9 @@ use gradspectra_experiment::{Backend, Experiment, Store, TERMS, Vectors, short_k
 use gradspectra_files as files;
 
 use crate::error::Result;
+use crate::estimate::memory::Share;
 use crate::fit::measured_of;
-use crate::memory::Share;
-use crate::task::{Task, tasks};
+use crate::schedule::task::{Task, tasks};
 
 /// The terms of the Gram matrix of a task's vectors.
 pub(crate) struct GramTerms {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    catalogue::Listing,
+    official::catalogue::Listing,
     error::{DataError, Result},
 };
 

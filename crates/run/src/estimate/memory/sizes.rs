@@ -7,8 +7,8 @@ use gradspectra_experiment::{Analysis, Axis, Matrix, Row, Store, Vectors};
 use super::{BASE, F32, LEAST_COLUMNS, LEAST_ROWS};
 use crate::error::Result;
 use crate::fit::measured_of;
-use crate::task::Task;
-use crate::terms::GramTerms;
+use crate::schedule::task::Task;
+use crate::schedule::terms::GramTerms;
 
 /// Parameters up to which every term of a Gram matrix is one block.
 const SINGLE_BLOCKS: u64 = 128 * 4096;

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    download::Progress,
+    official::download::Progress,
     error::Result,
-    file::{self, FileProvenance},
-    locate::DataRoot,
+    official::file::{self, FileProvenance},
+    official::locate::DataRoot,
 };
 
 /// One of a data set's two official parts.
@@ -43,7 +43,7 @@ pub(crate) struct ListedFile {
 }
 
 static CATALOGUE: LazyLock<BTreeMap<String, Listing>> = LazyLock::new(|| {
-    toml::from_str(include_str!("../../../datasets/datasets.toml"))
+    toml::from_str(include_str!("../../../../datasets/datasets.toml"))
         .expect("a test parses datasets.toml and finds all data sets in it")
 });
 
@@ -104,7 +104,7 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{avila, cifar, mnist};
+    use crate::{sets::avila, sets::cifar, sets::mnist};
 
     #[test]
     fn every_file_of_every_split_is_listed_with_a_hash_and_https_mirrors() {

@@ -1,0 +1,5 @@
+//! The data sets, one a file.
+
+pub(crate) mod avila;
+pub(crate) mod cifar;
+pub(crate) mod mnist;

@@ -1,0 +1,5 @@
+//! What a run takes, before it is done.
+
+pub mod cost;
+pub mod memory;
+pub mod plan;

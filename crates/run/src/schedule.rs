@@ -1,0 +1,11 @@
+//! A run as tasks: what is shared, what comes first, what other machines did.
+
+pub(crate) mod graph;
+pub(crate) mod merge;
+pub(crate) mod task;
+pub(crate) mod terms;
+
+pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, run_tasks};
+pub use merge::{Merged, merge};
+pub use task::TaskKeys;
+pub use terms::forget_terms;
