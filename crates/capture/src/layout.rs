@@ -19,6 +19,7 @@ pub struct ParameterSlot {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ParameterLayout {
     slots: Vec<ParameterSlot>,
+    frozen: Vec<String>,
 }
 
 impl ParameterLayout {
@@ -32,6 +33,11 @@ impl ParameterLayout {
     /// The parameters, in order.
     pub fn slots(&self) -> &[ParameterSlot] {
         &self.slots
+    }
+
+    /// The paths of the parameters that need no gradient, without running statistics.
+    pub fn frozen(&self) -> &[String] {
+        &self.frozen
     }
 
     /// n, the number of entries of a gradient.
@@ -65,27 +71,43 @@ impl ParameterLayout {
 #[derive(Default)]
 struct LayoutVisitor {
     names: Vec<String>,
+    /// The types that hold them.
+    containers: Vec<String>,
     layout: ParameterLayout,
 }
 
 impl ModuleVisitor for LayoutVisitor {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
         self.names.push(name.to_owned());
+        self.containers.push(container_type.to_owned());
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.names.pop();
+        self.containers.pop();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val();
         if !tensor.is_require_grad() {
+            if !self.is_running_statistic() {
+                self.layout.frozen.push(self.names.join("."));
+            }
             return;
         }
         let shape = tensor.dims().to_vec();
         let start = self.layout.parameters();
         let end = start + shape.iter().product::<usize>();
         self.layout.slots.push(ParameterSlot { path: self.names.join("."), shape, range: start..end });
+    }
+}
+
+impl LayoutVisitor {
+    /// Whether the field at hand is a state that training moves without a gradient, as Burn's BatchNorm keeps it.
+    fn is_running_statistic(&self) -> bool {
+        let name = self.names.last().map_or("", String::as_str);
+        let held_by_norm = self.containers.last().is_some_and(|container| container.contains("BatchNorm"));
+        held_by_norm && name.starts_with("running_")
     }
 }
 

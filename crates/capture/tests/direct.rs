@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use gradspectra_capture::{CaptureError, ExampleFactors, MinibatchIndices, direct_history};
-use gradspectra_models::{Classifier, LabelledInputs, Trace};
+use gradspectra_capture::{CaptureError, ExampleFactors, MinibatchIndices, ParameterLayout, direct_history};
+use gradspectra_models::{BatchNormPlacement, Classifier, FcnConfig, LabelledInputs, Trace};
 
 #[derive(Module, Debug)]
 struct Idle {
@@ -60,4 +60,14 @@ fn a_traced_layer_that_does_not_reach_the_loss_is_named() {
     let examples = LabelledInputs::new(&[1.0, 2.0, 3.0, 4.0], &[0, 2], 2);
     let error = ExampleFactors::capture(&model, examples, &[0, 1], &device, |_| ()).expect_err("unused");
     assert_eq!(error, CaptureError::NoGradient { path: "unused".to_owned() });
+}
+
+#[test]
+fn frozen_parameters_are_listed_and_have_no_place_in_a_gradient() {
+    let device = Device::flex().autodiff();
+    let linear = || LinearConfig::new(2, 3).init(&device);
+    let layout = ParameterLayout::of(&Idle { used: linear(), idle: linear().no_grad() });
+    assert_eq!((layout.parameters(), layout.frozen()), (9, &["idle.weight", "idle.bias"].map(str::to_owned)[..]));
+    let with_statistics = FcnConfig::new(2).with_batch_norm(BatchNormPlacement::AfterLinear).init(&device);
+    assert_eq!(ParameterLayout::of(&with_statistics).frozen(), [""; 0], "running statistics are no parameters");
 }

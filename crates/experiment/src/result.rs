@@ -74,6 +74,9 @@ pub struct CaptureReport {
     pub why_direct: Option<String>,
     /// n, the number of parameters.
     pub parameters: usize,
+    /// The parameters that need no gradient and have no part in n.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<String>,
     /// B.
     pub batch_size: usize,
     /// T.

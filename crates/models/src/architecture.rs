@@ -23,14 +23,6 @@ pub trait Architecture: std::fmt::Debug + Serialize + DeserializeOwned + Send + 
     /// `it takes images`.
     fn build(&self, facts: &Facts, device: &Device) -> Result<Self::Model, String>;
 
-    /// Multiply-adds of a pass forward for one example, for estimates of time.
-    ///
-    /// Without it, estimates know of the network no more than its parameters.
-    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
-        let _ = facts;
-        None
-    }
-
     /// The numbers that a pass holds for its way back, an example, for estimates of memory.
     fn activations(&self, facts: &Facts) -> u64 {
         let _ = facts;

@@ -1,5 +1,5 @@
 use burn::backend::Dispatch;
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Linear;
 use burn::tensor::{Gradients, Tensor};
 
@@ -24,6 +24,28 @@ pub trait TracedLayer<const I: usize, const O: usize>: Module + 'static {
     /// factored capture.
     fn has_factors(&self) -> bool {
         true
+    }
+
+    /// Multiply-adds of a pass that gives an output of the sides `output`, for estimates of time.
+    ///
+    /// Without it each weight is taken once for an example and for each position of it, the second side of the output
+    /// counting channels.
+    fn multiply_adds(&self, output: [usize; O]) -> u64 {
+        let positions: usize = output.iter().enumerate().filter(|(side, _)| *side != 1).map(|(_, length)| length).product();
+        let mut weights = Weights(0);
+        self.visit(&mut weights);
+        (positions * weights.0) as u64
+    }
+}
+
+/// Counts the entries of weights, which have two sides or more.
+struct Weights(usize);
+
+impl ModuleVisitor for Weights {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if D > 1 {
+            self.0 += param.lazy_shape().num_elements();
+        }
     }
 }
 
@@ -95,23 +117,24 @@ type Resolve = Box<dyn FnOnce(&mut Gradients) -> Option<Factors>>;
 pub struct Trace {
     records: Option<Vec<(String, Resolve)>>,
     captures: bool,
+    multiply_adds: u64,
 }
 
 impl Trace {
     /// A trace that records nothing: layers behave as plain Burn modules.
     pub fn off() -> Self {
-        Self { records: None, captures: false }
+        Self { records: None, captures: false, multiply_adds: 0 }
     }
 
     /// A trace that records nothing in a pass whose gradients are captured: losses are formed so that small gradients keep
     /// their digits, at some more cost than in training.
     pub fn direct() -> Self {
-        Self { records: None, captures: true }
+        Self { records: None, captures: true, multiply_adds: 0 }
     }
 
     /// A trace that records every layer that goes through it.
     pub fn recording() -> Self {
-        Self { records: Some(Vec::new()), captures: true }
+        Self { records: Some(Vec::new()), captures: true, multiply_adds: 0 }
     }
 
     /// Whether the gradients of the pass are captured.
@@ -119,15 +142,22 @@ impl Trace {
         self.captures
     }
 
+    /// Multiply-adds of the layers that went through a recording trace, of all examples together.
+    pub fn multiply_adds(&self) -> u64 {
+        self.multiply_adds
+    }
+
     /// The output of `layer`, which the model holds at `path`.
     pub fn layer<L, const I: usize, const O: usize>(&mut self, path: &str, layer: &L, input: Tensor<I>) -> Tensor<O>
     where
         L: TracedLayer<I, O>,
     {
-        let Some(records) = self.records.as_mut().filter(|_| layer.has_factors()) else {
-            return layer.forward(input);
-        };
+        let Some(records) = &mut self.records else { return layer.forward(input) };
         let output = layer.forward(input.clone());
+        self.multiply_adds += layer.multiply_adds(output.dims());
+        if !layer.has_factors() {
+            return output;
+        }
         let (traced, probe) = observe(output);
         let layer = layer.clone();
         let resolve = move |gradients: &mut Gradients| {

@@ -31,6 +31,7 @@ fn result(values: &str, largest: f64) -> (RowResult, Vec<f64>) {
         capture: CaptureReport {
             way: Way::Factored,
             parameters: 7,
+            frozen: Vec::new(),
             batch_size: 1,
             iterations: 400,
             why_direct: None,

@@ -118,10 +118,12 @@ impl<'a, M: Model> Captured<'a, M> {
         let drawn = self.draw(task)?;
         let minibatches = drawn.minibatches()?;
         let iterations = minibatches.iterations();
+        let layout = ParameterLayout::of(self.model);
         let mut capture = CaptureReport {
             way: Way::Direct,
             why_direct: None,
-            parameters: ParameterLayout::of(self.model).parameters(),
+            parameters: layout.parameters(),
+            frozen: layout.frozen().to_vec(),
             batch_size: minibatches.batch(),
             iterations,
             products: None,

@@ -190,10 +190,6 @@ impl Architecture for FcnSettings {
             .with_batch_norm(self.batch_norm)
             .init(device))
     }
-
-    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
-        Some(multiply_adds(facts, self.hidden_layers, self.width))
-    }
 }
 
 impl Architecture for LnnSettings {
@@ -213,10 +209,6 @@ impl Architecture for LnnSettings {
             .with_relu(self.relu)
             .init(device))
     }
-
-    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
-        Some(multiply_adds(facts, self.hidden_layers, self.width))
-    }
 }
 
 /// Refuses layers that [`Fcn`] does not have.
@@ -231,10 +223,4 @@ fn check_layers(hidden_layers: usize, width: usize) -> Result<(), String> {
         "it has hidden-layers {hidden_layers} and width {width}; give hidden-layers from 0 to {most} and a width of 1 to \
          {WIDEST}"
     ))
-}
-
-fn multiply_adds(facts: &Facts, hidden_layers: usize, width: usize) -> u64 {
-    let sides = [facts.features()].into_iter().chain(vec![width; hidden_layers]).chain([facts.targets]);
-    let sides: Vec<usize> = sides.collect();
-    sides.windows(2).map(|pair| (pair[0] * pair[1]) as u64).sum()
 }

@@ -104,14 +104,6 @@ impl Architecture for LeNetSettings {
         Ok(LeNetConfig::new(image).with_classes(facts.targets).with_padded(self.padded).init(device))
     }
 
-    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
-        let [channels, side, _] = facts.input_shape[..] else { return None };
-        let side = side + if self.padded { 4 } else { 0 };
-        let (first, second) = (side.checked_sub(4)?, (side.checked_sub(4)? / 2).checked_sub(4)?);
-        let convolutions = first.pow(2) * 150 * channels + second.pow(2) * 2400;
-        Some((convolutions + 16 * (second / 2).pow(2) * 120 + 120 * 84 + 84 * facts.targets) as u64)
-    }
-
     /// As measured on images of 28 × 28.
     fn activations(&self, _facts: &Facts) -> u64 {
         32_000

@@ -147,15 +147,6 @@ impl Architecture for ResNet18Settings {
         Ok(ResNet18Config::new().with_classes(facts.targets).with_width(self.width).init(device))
     }
 
-    fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
-        let stage = |doublings: u32| {
-            let (outputs, inputs) = (self.width << doublings, (self.width << doublings) / 2);
-            (32_usize >> doublings).pow(2) * (9 * outputs * (inputs + 3 * outputs) + inputs * outputs)
-        };
-        let stages = (1..4).map(stage).sum::<usize>();
-        Some((32 * 32 * 9 * self.width * (3 + 4 * self.width) + stages + 8 * self.width * facts.targets) as u64)
-    }
-
     /// As measured at width 64.
     fn activations(&self, _facts: &Facts) -> u64 {
         2_000_000 * self.width as u64 / 64

@@ -27,7 +27,7 @@ pub(crate) struct Measured {
     pub(crate) layers: Vec<LayerSize>,
     /// Whether an example's loss depends on the others of its minibatch, as with BatchNorm in training mode.
     pub(crate) mixes: bool,
-    /// Multiply-adds of a pass forward, an example.
+    /// Multiply-adds of a pass forward, an example: of the layers that go through the trace, or one a parameter.
     pub(crate) multiply_adds: u64,
     /// The numbers that a pass holds, an example.
     pub(crate) activations: u64,
@@ -67,11 +67,12 @@ pub(super) fn measure<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Ba
     let mut count = Count(0);
     model.visit(&mut count);
     let Count(parameters) = count;
-    let mut measured = Measured { parameters, ..Measured::default() };
+    let mut measured = Measured { parameters, multiply_adds: parameters as u64, ..Measured::default() };
     let device = Device::flex().autodiff();
     if parameters > MOST_PARAMETERS || specimen.is_empty() {
         return Ok(measured);
     }
+    measured.multiply_adds = measured.multiply_adds.max(multiply_adds(model, specimen, &device)?);
     measured.mixes = mixes(model, specimen, &device)?;
     if measured.mixes {
         direct_history(model, specimen, MinibatchIndices::new(&[0, 1], 2, specimen.len())?, &device, |_| ())?;
@@ -85,6 +86,15 @@ pub(super) fn measure<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Ba
         Err(error) => return Err(error.into()),
     }
     Ok(measured)
+}
+
+/// Multiply-adds of a pass forward, an example, of the layers that go through the trace.
+fn multiply_adds<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, device: &Device) -> Result<u64> {
+    const EXAMPLES: u32 = 2;
+    let indices: Vec<u32> = (0..EXAMPLES.min(specimen.len() as u32)).collect();
+    let mut trace = Trace::recording();
+    losses(&detached(model).no_grad(), specimen.batch(&indices, device), &indices, &mut trace)?;
+    Ok(trace.multiply_adds() / indices.len() as u64)
 }
 
 /// Whether the first example's loss moves with its neighbour.

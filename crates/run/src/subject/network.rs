@@ -112,7 +112,6 @@ impl<A: Architecture> AnyNetwork for Network<A> {
         let model = self.build(&facts, &Device::flex().autodiff())?;
         let specimen = specimen(data, options)?;
         let mut measured = measure(&model, &*specimen)?;
-        measured.multiply_adds = self.settings.multiply_adds(&facts).unwrap_or(measured.parameters as u64);
         (measured.examples, measured.features) = (facts.examples, facts.features());
         measured.activations = self.settings.activations(&facts);
         Ok(measured)
