@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use statrs::function::erf::erfc;
+use libm::erfc;
 
 /// The truncated normal distribution of y with deviation `sigma` and its bound 0 at `bound` deviations from its mean.
 #[derive(Debug, Clone, Copy)]
