@@ -46,9 +46,19 @@ impl LayerSize {
         exact + (self.factors * iterations).max(2 * (self.deltas * iterations + self.weight))
     }
 
+    /// The parameters of its largest block.
+    pub fn largest_block(&self) -> usize {
+        self.step().min(self.weight).max(self.bias)
+    }
+
+    /// Parameters of a block of whole rows of the weight.
+    fn step(&self) -> usize {
+        self.row * (BLOCK / self.row).max(1)
+    }
+
     /// Its parameters in blocks of about 8192, counted from its first: whole rows of the weight, the bias on its own.
     pub fn blocks(&self) -> Vec<Range<usize>> {
-        let step = self.row * (BLOCK / self.row).max(1);
+        let step = self.step();
         let weight = (0..self.weight).step_by(step).map(|start| start..(start + step).min(self.weight));
         let bias = (self.bias > 0).then_some(self.weight..self.parameters());
         weight.chain(bias).collect()
