@@ -216,6 +216,14 @@ impl Error {
     pub(crate) fn malformed(path: &Path, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self::Malformed { path: path.to_owned(), found: found.into(), expected: expected.into() }
     }
+
+    /// The same with `expected` in place of what a reader that knows less of the file expected.
+    pub(crate) fn expecting(self, expected: impl Into<String>) -> Self {
+        match self {
+            Self::Malformed { path, found, .. } => Self::Malformed { path, found, expected: expected.into() },
+            other => other,
+        }
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

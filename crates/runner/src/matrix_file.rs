@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use faer::Mat;
 
+use crate::counted::counted;
 use crate::error::{Error, Result};
 use crate::stored::{Kind, Number, StoredArray};
 
@@ -55,8 +56,8 @@ impl MatrixFile {
         };
         let by_parameter = array.row_major == (orientation == Orientation::ParametersByIterations);
         if parameters == 0 || iterations < 2 {
-            let found = format!("{parameters} parameters and {iterations} iterations");
-            return Err(Error::malformed(path, found, "at least 1 and 2; --orientation swaps them"));
+            let found = format!("{} and {}", counted(parameters, "parameters"), counted(iterations, "iterations"));
+            return Err(Error::malformed(path, found, "at least 2 and 3"));
         }
         let precision = match array.kind {
             Kind::Half | Kind::BFloat | Kind::Single => Precision::Single,
