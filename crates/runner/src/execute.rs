@@ -10,6 +10,7 @@ use gradspectra_models::{Facts, Model};
 
 use crate::backend::{Backend, DeviceReport};
 use crate::captured::Captured;
+use crate::counted::counted;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::memory;
@@ -63,8 +64,8 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
 /// Runs `groups` of tasks at one position each, as [`run`] does.
 pub(crate) fn run_groups(groups: Vec<Vec<Task>>, data: &DataRoot, store: &Store, options: &RunOptions) -> Result<()> {
     let device = options.backend.device(options.device)?.autodiff();
-    let threads = rayon::current_num_threads();
-    options.reporter.detail(format!("{} on {}, {threads} threads", crate::program(), options.backend.name()));
+    let threads = counted(rayon::current_num_threads(), "threads");
+    options.reporter.detail(format!("{} on {}, {threads}", crate::program(), options.backend.name()));
     let mut failure = None;
     for mut group in groups {
         if !options.fresh {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::backend::Backend;
 use crate::cost::{eigenvalue_seconds, seconds_of_share, training_seconds};
+use crate::counted::counted;
 use crate::data::DataRoot;
 use crate::error::{Error, Result};
 use crate::execute::{RunOptions, make_part, run_groups, train};
@@ -264,7 +265,13 @@ impl fmt::Display for TaskGraph {
         }
         let left = || self.tasks.iter().filter(|task| !task.done);
         let seconds = left().fold(0.0, |sum, task| sum + task.seconds);
-        writeln!(formatter, "{} of {} tasks to do, {} on 2 CPUs", left().count(), self.tasks.len(), duration(seconds))
+        writeln!(
+            formatter,
+            "{} of {} to do, {} on 2 CPUs",
+            left().count(),
+            counted(self.tasks.len(), "tasks"),
+            duration(seconds)
+        )
     }
 }
 

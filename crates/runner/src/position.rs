@@ -13,6 +13,7 @@ use gradspectra_models::{
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
+use crate::counted::counted;
 use crate::error::Result;
 use crate::experiment::Row;
 use crate::files;
@@ -185,7 +186,7 @@ impl Positions<'_> {
     ) -> Result<(M, PositionReport, f64)> {
         let mut report = PositionReport { epochs: state.epochs().to_vec(), ..PositionReport::default() };
         let (epochs, count) = (training.epochs, examples.count());
-        let step = self.reporter.step(format!("training, {epochs} epochs"), training.steps(count) as u64);
+        let step = self.reporter.step(format!("training, {}", counted(epochs, "epochs")), training.steps(count) as u64);
         if let Some(last) = report.epochs.last() {
             step.line(format!("  goes on after epoch {}", last.epoch));
         }

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use super::{chosen, data_root, options, out, print, seeds, selected, set_threads, shortened, show};
 use crate::cli::distributed::{Merge, Split, Submit, Tasks, TasksFormat, absolute};
 use crate::cli::{Run, Selection};
+use crate::counted::counted;
 
 /// The experiments of a selection or of a file.
 pub(super) fn experiments(selection: &Selection, file: Option<&Path>) -> anyhow::Result<Vec<Experiment>> {
@@ -89,7 +90,9 @@ pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
     let merged = crate::merge(&sources, &store, &keys)?;
     let Merged { results, positions, terms, .. } = merged;
-    options.reporter.line(format!("joined: {results} results, {positions} trained positions, {terms} terms"));
+    let [results, positions, terms] = [(results, "results"), (positions, "trained positions"), (terms, "terms")]
+        .map(|(count, noun)| counted(count, noun));
+    options.reporter.line(format!("joined: {results}, {positions}, {terms}"));
     for file in &merged.left_out {
         options.reporter.line(format!("left out, as it is not whole or of another spec: {}", file.display()));
     }

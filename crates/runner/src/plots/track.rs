@@ -3,18 +3,18 @@
 use super::axis::{Frame, Scale, Sign};
 use super::figure::{Ink, Mark, Panel, Sheet};
 use super::text::number;
+use crate::counted::counted;
 use crate::track::{Track, TrackPoint};
 
 pub(super) fn sheet(track: &Track) -> Sheet {
     let row = &track.row;
-    let training = row
-        .training
-        .as_ref()
-        .map_or_else(String::new, |training| format!(", {} epochs of batch {}", training.epochs, training.batch));
+    let training = row.training.as_ref().map_or_else(String::new, |training| {
+        format!(", {} of batch {}", counted(training.epochs, "epochs"), training.batch)
+    });
     let (batch, iterations, top) = (row.batch_size, row.iterations, row.analysis.top());
     Sheet {
         heading: [
-            format!("{} {}, seed {}, every {} steps", track.experiment, row.id, track.seed, track.every),
+            format!("{} {}, seed {}, every {}", track.experiment, row.id, track.seed, counted(track.every, "steps")),
             format!("{} on {}{training}; B = {batch}, T = {iterations}, K = {top}", row.model, row.data_set),
         ],
         panels: panels(track),

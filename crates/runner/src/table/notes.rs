@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use gradspectra_models::Training;
 
+use crate::counted::counted;
 use crate::experiment::Row;
 use crate::result::{Finding, RowResult, SpectrumFinding};
 
@@ -24,7 +25,7 @@ pub(super) fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec
         if let (Some(ours), Some(full)) = (epochs(&result.row), epochs(row))
             && ours != full
         {
-            note(format!("shortened: trained for {ours} of {full} epochs"));
+            note(format!("shortened: trained for {ours} of {}", counted(full, "epochs")));
         }
         if spec(&result.row) != spec(row) {
             note(format!("{}, seed {}: its spec was another one when it was run", row.id, result.seed));

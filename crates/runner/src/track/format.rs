@@ -5,6 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::{Track, TrackPoint, TrackedLaw};
+use crate::counted::counted;
 use crate::result::SpectrumSummary;
 use crate::table::{csv_line, wrapped};
 
@@ -58,7 +59,8 @@ impl TrackFormat {
 
 fn text(track: &Track) -> String {
     let (experiment, row, seed, every) = (&track.experiment, &track.row, track.seed, track.every);
-    let title = format!("{experiment} {}, seed {seed}: {} on {}, every {every} steps", row.id, row.model, row.data_set);
+    let every = counted(every, "steps");
+    let title = format!("{experiment} {}, seed {seed}: {} on {}, every {every}", row.id, row.model, row.data_set);
     let points = track.points.iter().map(ToString::to_string);
     wrapped(&title).into_iter().chain(points).collect::<Vec<_>>().join("\n") + "\n"
 }
