@@ -194,6 +194,10 @@ impl Architecture for FcnSettings {
     fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
         Some(multiply_adds(facts, self.hidden_layers, self.width))
     }
+
+    fn activations(&self, facts: &Facts) -> u64 {
+        activations(facts, self.hidden_layers, self.width)
+    }
 }
 
 impl Architecture for LnnSettings {
@@ -217,6 +221,10 @@ impl Architecture for LnnSettings {
     fn multiply_adds(&self, facts: &Facts) -> Option<u64> {
         Some(multiply_adds(facts, self.hidden_layers, self.width))
     }
+
+    fn activations(&self, facts: &Facts) -> u64 {
+        activations(facts, self.hidden_layers, self.width)
+    }
 }
 
 /// Refuses layers that [`Fcn`] does not have.
@@ -237,4 +245,10 @@ fn multiply_adds(facts: &Facts, hidden_layers: usize, width: usize) -> u64 {
     let sides = [facts.features()].into_iter().chain(vec![width; hidden_layers]).chain([facts.targets]);
     let sides: Vec<usize> = sides.collect();
     sides.windows(2).map(|pair| (pair[0] * pair[1]) as u64).sum()
+}
+
+/// The outputs of every layer four times: 3.5 times was measured with 20,000 classes, of which logits, their softmax and the
+/// derivatives are held.
+fn activations(facts: &Facts, hidden_layers: usize, width: usize) -> u64 {
+    4 * (hidden_layers * width + facts.targets) as u64
 }

@@ -112,7 +112,7 @@ fn what_is_no_matrix_is_refused() {
     for (name, dtype, shape, data, expected) in [
         ("short.npy", "<f4", [PARAMETERS, ITERATIONS], &good[..100], "bytes for"),
         ("bools.npy", "|b1", [PARAMETERS, ITERATIONS], &good[..], "numbers of type"),
-        ("one.npy", "<f4", [PARAMETERS, 1], &good[..4 * PARAMETERS], "1 iterations"),
+        ("one.npy", "<f4", [PARAMETERS, 1], &good[..4 * PARAMETERS], "1 iteration; expected at least 2 and 3"),
         ("nan.npy", "<f4", [PARAMETERS, ITERATIONS], &nan[..], "finite"),
         ("huge.npy", "<f4", [usize::MAX, 16], &good[..], "bytes for"),
     ] {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use gradspectra::memory::MemoryEstimate;
+use gradspectra::memory::{MemoryEstimate, Sizes};
 use gradspectra::{Experiment, Timings};
 
 /// Rows whose G is cut into blocks when memory is short: both ways, both axes, spectra, updates.
@@ -182,7 +182,7 @@ fn products_in_f64_stay_within_the_estimate() {
     }
 }
 
-/// A layer whose input has 20000 weights, one an output: its blocks of G are not smaller.
+/// A layer of 20000 outputs: its blocks of G are of whole rows of as many weights, and its pass holds as many logits.
 #[cfg(target_os = "linux")]
 #[test]
 fn blocks_of_a_layer_with_many_outputs_stay_within_the_estimate() {
@@ -198,7 +198,9 @@ fn blocks_of_a_layer_with_many_outputs_stay_within_the_estimate() {
         model = { kind = 'fcn', width = 6, batch-norm = 'none' }\niterations = 1000\nbatch-size = 2\n\
         analysis = { kind = 'spectrum', matrix = 'covariance', top = 40 }\n";
     std::fs::write(&file, text).unwrap();
-    let least = MemoryEstimate::of(&Experiment::read(&file).unwrap().rows).unwrap().least();
+    let rows = Experiment::read(&file).unwrap().rows;
+    assert_eq!(Sizes::of(&rows[0]).block, u64::from(CLASSES));
+    let least = MemoryEstimate::of(&rows).unwrap().least();
     common::succeed(folder.path(), &["run", "wide.toml", "--quiet", "--memory", &least.to_string()]);
     let timings = folder.path().join("results/wide/wide/seed-1.timings.json");
     let timings: Timings = serde_json::from_slice(&std::fs::read(timings).unwrap()).unwrap();

@@ -199,3 +199,19 @@ impl Layer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_block_is_the_largest_of_all() {
+        for (inputs, outputs) in [(1, 1), (6, 20_000), (20_000, 6), (784, 10), (300, 8192), (2, 8193), (1, 100_000)] {
+            let size = LayerSize::linear(inputs, outputs);
+            let largest = size.blocks().iter().map(Range::len).max();
+            assert_eq!(Some(size.largest_block()), largest, "{inputs}, {outputs}");
+        }
+        assert_eq!(LayerSize::explicit(10_000).largest_block(), BLOCK);
+        assert_eq!(LayerSize::explicit(7).largest_block(), 7);
+    }
+}
