@@ -4,8 +4,8 @@
 pub(super) fn in_units(bytes: u64, up: bool) -> String {
     let (step, steps_a_unit, decimals, unit) = match bytes {
         ..1_000 => return format!("{bytes} B"),
-        ..1_000_000 => (100, 10.0, 1, "kB"),
-        ..100_000_000 => (100_000, 10.0, 1, "MB"),
+        1_000..1_000_000 => (100, 10.0, 1, "kB"),
+        1_000_000..100_000_000 => (100_000, 10.0, 1, "MB"),
         _ => (10_000_000, 100.0, 2, "GB"),
     };
     let steps = if up { bytes.div_ceil(step) } else { bytes.saturating_add(step / 2) / step };
