@@ -11,7 +11,7 @@ pub enum AnalysisError {
         value: f64,
     },
     /// Fewer values are positive than the fit takes.
-    #[error("only {positive} of {total} values are positive, {k} are to be fitted; lower K")]
+    #[error("only {positive} of {} positive, {k} are to be fitted; {}", are(*.total), fewer(*.positive))]
     TooFewPositive {
         /// How many values are positive.
         positive: usize,
@@ -35,7 +35,7 @@ pub enum AnalysisError {
         value: f64,
     },
     /// The sample is smaller than the test is defined for.
-    #[error("the sample has {n} values; the test needs at least {needed}")]
+    #[error("the sample has {}; the test needs at least {needed}", counted(*.n, "values"))]
     TooFewValues {
         /// Its size.
         n: usize,
@@ -79,14 +79,22 @@ pub enum AnalysisError {
     },
     /// An eigenvalue, or their sum, is too large or too small for a normal `f64`.
     #[error(
-        "an eigenvalue, or the sum of all, of about 1e{0} leaves the range of f64; divide the matrix by 1e{0}, or the gradients that it is \
-         formed of by 1e{half}",
+        "an eigenvalue, or the sum of all, of about 1e{} leaves the range of f64; {}, or the matrix twice by as much",
         decimal(*.exponent),
-        half = decimal(.exponent / 2)
+        into_range(*.exponent)
     )]
     OutOfRange {
         /// Its binary logarithm, rounded.
         exponent: i32,
+    },
+    /// Every eigenvalue is zero.
+    #[error(
+        "all {what} are 0: the gradients are all 0 or, under a covariance, all equal; where they are below the smallest \
+         number of their type (1e-45 of float32), multiply the loss by a large number"
+    )]
+    AllZero {
+        /// What is fitted, in the plural.
+        what: &'static str,
     },
     /// More eigenvalues or eigengaps are asked for than are above rounding.
     #[error(
@@ -105,7 +113,10 @@ pub enum AnalysisError {
         what: &'static str,
     },
     /// Memory is refused.
-    #[error("the eigenvalues of a {order} × {order} matrix take {bytes} bytes, which the system refuses; lower T")]
+    #[error(
+        "the eigenvalues of a {order} × {order} matrix take {} MB, which the system refuses; lower T",
+        bytes.div_ceil(1_000_000)
+    )]
     Memory {
         /// The order of the matrix.
         order: usize,
@@ -129,6 +140,7 @@ impl AnalysisError {
                 | Self::TooSmallK { .. }
                 | Self::TooFewValues { .. }
                 | Self::AllEqual { .. }
+                | Self::AllZero { .. }
                 | Self::BeyondRank { .. }
         )
     }
@@ -142,9 +154,34 @@ fn decimal(exponent: i32) -> i64 {
     (f64::from(exponent) * std::f64::consts::LOG10_2).round() as i64
 }
 
+/// What brings eigenvalues of about 2^`exponent` into the range of f64: a number that f64 holds, where 2^(`exponent`/2) may
+/// be beyond it.
+fn into_range(exponent: i32) -> String {
+    const LARGEST: i64 = 300;
+    let half = decimal(exponent / 2);
+    let (verb, power) = if half < 0 { ("multiply", -half) } else { ("divide", half) };
+    format!("{verb} the gradients that it is formed of by 1e{}", power.min(LARGEST))
+}
+
+/// A number of things and their noun, whose plural adds an s.
+fn counted(count: usize, plural: &str) -> String {
+    let noun = if count == 1 { plural.strip_suffix('s').unwrap_or(plural) } else { plural };
+    format!("{count} {noun}")
+}
+
+/// `3 values are`, `1 value is`.
+fn are(total: usize) -> String {
+    format!("{} {}", counted(total, "values"), if total == 1 { "is" } else { "are" })
+}
+
+/// What to do where no more than `positive` values can be fitted.
+fn fewer(positive: usize) -> String {
+    if positive < 2 { "a fit needs at least 2".to_owned() } else { format!("lower K to at most {positive}") }
+}
+
 /// How many of a kind are above rounding, where that is another number than the rank.
 fn within(rank: usize, largest: usize, what: &str) -> String {
-    if largest == rank { String::new() } else { format!(", with {largest} {what} above it") }
+    if largest == rank { String::new() } else { format!(", with {} above it", counted(largest, what)) }
 }
 
 /// What to do where the rank allows at most `largest` values.

@@ -1,9 +1,11 @@
 mod lognormal;
+#[cfg(test)]
+mod p_value_tests;
 mod stretched;
 mod truncated;
 
+use libm::erfc;
 use serde::{Deserialize, Serialize};
-use statrs::function::erf::erfc;
 
 use crate::power_law::{logarithms, rate, top_ascending};
 use crate::{AnalysisError, Result};

@@ -141,7 +141,10 @@ impl Spectrum {
     }
 
     fn beyond_rank(&self, k: usize, largest: usize, what: &'static str) -> AnalysisError {
-        AnalysisError::BeyondRank { k, rank: self.rank(), largest, what }
+        match self.largest_magnitude() {
+            0.0 => AnalysisError::AllZero { what },
+            _ => AnalysisError::BeyondRank { k, rank: self.rank(), largest, what },
+        }
     }
 
     /// The eigengaps λ_k − λ_{k+1} by rank k (Figure 1, left).

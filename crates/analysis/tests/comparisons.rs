@@ -4,9 +4,9 @@
 use gradspectra_analysis::{
     Alternative, AlternativeFit, AnalysisError, LikelihoodRatio, MonteCarloTest, PowerLawFit, XMinScan,
 };
+use libm::erfc;
 use proptest::prelude::*;
 use serde_json::Value;
-use statrs::function::erf::erfc;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 /// Absolute agreement of log-likelihoods with the package, whose optimiser stops at a relative 1e-5 of the parameters.

@@ -91,13 +91,42 @@ fn a_gap_counts_above_the_floor_only() {
     assert_eq!(spectrum.fitted_eigengaps(EigengapReading::ByRank), [4.0]);
     assert_eq!(
         spectrum.top_eigengaps(3, EigengapReading::ByRank).unwrap_err().to_string(),
-        "K is 3 eigengaps; the numerical rank is 4, beyond which lies rounding, with 1 eigengaps above it: no power law can \
+        "K is 3 eigengaps; the numerical rank is 4, beyond which lies rounding, with 1 eigengap above it: no power law can \
          be fitted to so few"
     );
     assert_eq!(
         spectrum.top_eigengaps(4, EigengapReading::Sorted).unwrap_err().to_string(),
         "K is 4 eigengaps; the numerical rank is 4, beyond which lies rounding, with 3 eigengaps above it: lower K to at most 3"
     );
+}
+
+#[test]
+fn a_spectrum_of_zeros_is_told_as_such_and_not_as_one_of_rounding() {
+    let spectrum = Spectrum::of_gram(faer::Mat::<f64>::zeros(5, 5).as_ref()).unwrap();
+    for refused in [
+        spectrum.top_eigenvalues(2).map(<[f64]>::to_vec),
+        spectrum.top_eigengaps(2, EigengapReading::Sorted),
+        spectrum.top_eigengaps(2, EigengapReading::ByRank),
+    ] {
+        let error = refused.unwrap_err();
+        let message = error.to_string();
+        assert!(error.is_of_the_values() && !message.contains("rank"), "{message}");
+        assert!(message.contains(" are 0: ") && message.contains("multiply the loss"), "{message}");
+    }
+}
+
+#[test]
+fn nouns_follow_their_number() {
+    let told = |total: usize| {
+        let values: Vec<f64> = (0..total).map(|place| if place == 0 { 1.0 } else { -1.0 }).collect();
+        PowerLawFit::top(&values, 2).unwrap_err().to_string()
+    };
+    assert_eq!(told(1), "only 1 of 1 value is positive, 2 are to be fitted; a fit needs at least 2");
+    assert_eq!(told(3), "only 1 of 3 values are positive, 2 are to be fitted; a fit needs at least 2");
+    let error = AnalysisError::TooFewPositive { positive: 4, total: 9, k: 5 }.to_string();
+    assert!(error.ends_with("; lower K to at most 4"), "{error}");
+    let error = AnalysisError::TooFewValues { n: 1, needed: 8 }.to_string();
+    assert_eq!(error, "the sample has 1 value; the test needs at least 8");
 }
 
 #[test]

@@ -129,8 +129,8 @@ fn eigenvalues_that_leave_the_range_are_told() {
     assert_eq!(error, AnalysisError::OutOfRange { exponent: -1100 });
     assert_eq!(
         error.to_string(),
-        "an eigenvalue, or the sum of all, of about 1e-331 leaves the range of f64; divide the matrix by 1e-331, or the \
-         gradients that it is formed of by 1e-166"
+        "an eigenvalue, or the sum of all, of about 1e-331 leaves the range of f64; multiply the gradients that it \
+         is formed of by 1e166, or the matrix twice by as much"
     );
     // Rounding beyond the rank may become subnormal or zero.
     let noisy = Spectrum::new(vec![1.0, 1e-17]).unwrap().with_error(1e-15).scaled(-1022).unwrap();
@@ -138,4 +138,17 @@ fn eigenvalues_that_leave_the_range_are_told() {
     assert_eq!(Spectrum::new(vec![f64::MAX; 2]), Err(AnalysisError::OutOfRange { exponent: 1024 }));
     let overflowing = Mat::full(2, 2, f64::MAX);
     assert!(matches!(symmetric_eigenvalues(overflowing.as_ref()), Err(AnalysisError::OutOfRange { exponent: 1024 })));
+}
+
+/// Gradients of 1e-320 and of 1e307 with their eigenvalues: what is to be done is of numbers that f64 holds, and does it.
+#[test]
+fn what_brings_eigenvalues_into_the_range_is_itself_within_it() {
+    for (exponent, verb, sign) in [(-2126, "multiply", 1.0), (2046, "divide", -1.0), (1030, "divide", -1.0)] {
+        let message = AnalysisError::OutOfRange { exponent }.to_string();
+        let (_, told) = message.split_once(&format!("; {verb} the gradients that it is formed of by ")).unwrap();
+        let factor: f64 = told.split(',').next().unwrap().parse().unwrap();
+        assert!(factor.is_normal(), "{message}");
+        let moved = f64::from(exponent) + sign * 2.0 * factor.log2();
+        assert!(moved.abs() < 1000.0, "{message}: 2^{moved}");
+    }
 }

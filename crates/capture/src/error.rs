@@ -80,7 +80,10 @@ pub enum CaptureError {
         paths: Vec<String>,
     },
     /// The system refuses memory.
-    #[error("the system refuses {:.2} GB for {what}; lower the iterations or use a machine with more memory", *bytes as f64 / 1e9)]
+    #[error(
+        "the system refuses {} MB for {what}; lower the iterations or use a machine with more memory",
+        bytes.div_ceil(1_000_000)
+    )]
     OutOfMemory {
         /// What was to be held.
         what: String,

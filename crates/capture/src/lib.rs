@@ -5,6 +5,7 @@
 //! size; [`direct_history`] makes one backward pass an iteration and serves every model.
 
 mod checks;
+mod compensated;
 mod direct;
 mod error;
 mod factors;

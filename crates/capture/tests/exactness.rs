@@ -107,6 +107,16 @@ fn a_block_far_larger_than_those_before_it_does_not_overflow() {
     assert!(largest(&gram) <= largest(&alone));
 }
 
+/// Rows of G whose iterations cancel to a part in 10⁹, of float64 that Python's fractions sum exactly: plain sums in f64
+/// give 0.206238401785.
+#[test]
+fn the_norm_of_a_mean_that_nearly_cancels_is_right() {
+    let sign = |t: usize| if t.is_multiple_of(2) { 1e9 } else { -1e9 };
+    let entry = |row: usize, t: usize| sign(t) * noise(row, t / 2) + noise(row + 1000, t);
+    let found = gram_f64(entry).mean_gradient_norm();
+    assert!((found / 0.20623840209578262 - 1.0).abs() < 1e-14, "{found}");
+}
+
 #[test]
 fn gradients_of_zero_are_no_error() {
     let gram = gram(Precision::Single, |_, _| 0.0);

@@ -283,6 +283,6 @@ fn a_mean_over_the_batch_is_refused() {
     let minibatches = MinibatchIndices::new(&[0, 1], 2, EXAMPLES).unwrap();
     let error =
         direct_history(&Mean { last: linear(FEATURES, 1) }, examples, minibatches, &device(), |_| ()).unwrap_err();
-    let expected = "the model gives 1 losses for 2 examples; give one loss for each example, a mean over none";
+    let expected = "the model gives 1 loss for 2 examples; give one loss for each example, a mean over none";
     assert_eq!(error.to_string(), expected);
 }

@@ -106,10 +106,17 @@ fn parse<const D: usize>(path: &Path, file: &[u8], magic: u32, what: &str) -> Re
     let behind = std::io::copy(&mut reader.take(MAXIMUM_BYTES), &mut std::io::sink()).map_err(damaged)?;
     match data.len() as u64 + behind {
         found if found == claimed => Ok((sizes, data)),
-        found => {
-            Err(malformed(path, format!("{found} bytes of data"), format!("{claimed} bytes for {what} of {sizes:?}")))
-        }
+        found => Err(malformed(
+            path,
+            format!("{} of data", bytes(found)),
+            format!("{} for {what} of {sizes:?}", bytes(claimed)),
+        )),
     }
+}
+
+/// `1 byte`, `2 bytes`.
+fn bytes(count: u64) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 
 #[cfg(test)]

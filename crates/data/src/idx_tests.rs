@@ -83,7 +83,7 @@ fn malformed_labels_are_refused() {
         (idx(LABELS, &[2], &[3, 10]), "label 10 of example 1, expected 0 to 9"),
         (idx(LABELS, &[0], &[]), "at least one"),
         (idx(LABELS, &[3], &[1, 2]), "2 bytes of data, expected 3 bytes"),
-        (idx(LABELS, &[1], &[1, 2]), "2 bytes of data, expected 1 bytes for labels of [1]"),
+        (idx(LABELS, &[1], &[1, 2]), "2 bytes of data, expected 1 byte for labels of [1]"),
         (idx(IMAGES, &[1, 1, 1], &[1]), "0x0803, expected 0x0801 (IDX labels)"),
         (idx(LABELS, &[], &[]), "no sizes"),
     ] {

@@ -15,7 +15,7 @@ mod track;
 pub use backend::{Backend, DeviceReport};
 pub use error::{Error, Result};
 pub use identity::{Identity, identity, program};
-pub use power_law::{AtHalf, PowerLawReport};
+pub use power_law::{AtHalf, PowerLawReport, of_few};
 pub use result::{
     CaptureReport, EntriesFinding, Finding, Histogram, PositionReport, Products, RowResult, SpectrumFinding,
     SpectrumSummary, Timings, Way,

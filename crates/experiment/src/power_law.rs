@@ -57,6 +57,12 @@ impl AtHalf {
     }
 }
 
+/// What a verdict on so few values is worth: the largest distance of K values, (K − 1)/K where all but one are equal, is
+/// below d_c = 1.36/√K up to K = 3. Nothing of more values.
+pub fn of_few(k: usize) -> String {
+    if k <= 3 { format!("; any {k} values are accepted") } else { String::new() }
+}
+
 impl PowerLawReport {
     /// Fits and tests the `top` largest of `values`; `seed` is that of the Monte-Carlo replicas.
     ///
@@ -118,7 +124,7 @@ impl fmt::Display for PowerLawReport {
         writeln!(formatter, "            {:.6}  one-sided, P(X <= x)", ks.up_to)?;
         writeln!(formatter, "d_c         {:.6}  1.36/sqrt(K)", self.test.d_c)?;
         let (verdict, at_half) = (if self.accepted { "Yes" } else { "No" }, AtHalf::words(self.at_half));
-        writeln!(formatter, "power law   {verdict}  K = {}{at_half}", self.fit.k())?;
+        writeln!(formatter, "power law   {verdict}  K = {}{}{at_half}", self.fit.k(), of_few(self.fit.k()))?;
         let (p, replicas) = (self.monte_carlo.p_value, self.monte_carlo.replicas);
         writeln!(formatter, "p           {p:.4}  Monte Carlo, {replicas} replicas")?;
         if self.likelihood_ratios.is_empty() {

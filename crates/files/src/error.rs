@@ -64,6 +64,14 @@ impl Error {
         }
     }
 
+    /// The same with `expected` in place of what a reader that knows less of the file expected.
+    pub fn expecting(self, expected: impl Into<String>) -> Self {
+        match self {
+            Self::Malformed { path, found, .. } => Self::Malformed { path, found, expected: expected.into() },
+            other => other,
+        }
+    }
+
     /// A file whose content is not as expected.
     pub fn malformed(path: &Path, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self::Malformed { path: path.to_owned(), found: found.into(), expected: expected.into() }

@@ -1,5 +1,6 @@
 //! Files that are whole or not there, and arrays in files: NumPy's and SafeTensors'. Without Burn.
 
+mod counted;
 mod error;
 mod header;
 mod kind;
@@ -7,6 +8,7 @@ pub mod npy;
 mod stored;
 mod whole;
 
+pub use counted::counted;
 pub use error::{Error, Result};
 pub use header::{HeaderError, HeaderTensor, SafetensorsHeader};
 pub use kind::FileKind;

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, WriterBuilder};
 
-use crate::FileKind;
 use crate::error::{Error, Result};
 use crate::stored::{Kind, StoredArray};
+use crate::{FileKind, counted};
 
 /// Opens the array at `path`, whose header may not claim to be longer than the file nor nest brackets, and behind whose
 /// header are the numbers that it tells of and nothing else.
@@ -35,7 +35,11 @@ pub fn open(path: &Path, expected: &str) -> Result<StoredArray> {
     let due = shape.iter().try_fold(kind.bytes() as u64, |bytes, &side| bytes.checked_mul(side));
     if due != Some(length - start) {
         let due = due.map_or_else(|| "more than a file can hold".to_owned(), |due| due.to_string());
-        let found = format!("{} bytes for an array of shape {shape:?} of {}", length - start, dtype.descr());
+        let found = format!(
+            "{} for an array of shape {shape:?} of {}",
+            counted((length - start) as usize, "bytes"),
+            dtype.descr()
+        );
         return Err(Error::malformed(
             path,
             found,
@@ -79,7 +83,7 @@ fn costly_header(reader: &mut (impl Read + Seek), length: u64) -> std::io::Resul
     reader.rewind()?;
     let brackets = header.iter().filter(|byte| b"([{".contains(byte)).count();
     Ok(match (u64::from(size) > length, brackets > BRACKETS) {
-        (true, _) => Some(format!("{length} bytes with a header of {size}")),
+        (true, _) => Some(format!("{} with a header of {size}", counted(length as usize, "bytes"))),
         (_, true) => Some(format!("a header with {brackets} brackets")),
         _ => None,
     })

@@ -203,9 +203,13 @@ impl StoredArray {
             return Ok(integer as f64);
         }
         let found = format!("the integer {integer} at place {place}, counted from 0");
-        Err(Error::malformed(&self.path, found, "at most 2^53, as float64 holds it exactly; save float64"))
+        Err(Error::malformed(&self.path, found, TOO_LARGE))
     }
 }
+
+/// What integers beyond those of float64 should be.
+const TOO_LARGE: &str = "at most 2^53 in magnitude, beyond which float64, in which all is computed, has no longer every \
+                         integer; divide all of them by one number";
 
 /// A little-endian integer.
 fn integer(bytes: &[u8], signed: bool) -> i128 {

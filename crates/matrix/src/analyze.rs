@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use faer::{Mat, MatRef};
 use gradspectra_analysis::{AnalysisError, EigengapReading, EntryTestConfig, EntryTestSummary, EntryTests, Spectrum};
 use gradspectra_capture::{self as capture, Gram, GramBuilder};
-use gradspectra_experiment::{AtHalf, PowerLawReport, SpectrumSummary};
+use gradspectra_experiment::{AtHalf, PowerLawReport, SpectrumSummary, of_few};
 use gradspectra_files as files;
-use gradspectra_files::npy;
+use gradspectra_files::{counted, npy};
 use gradspectra_run::cost::eigenvalue_seconds;
 use gradspectra_run::{Error, Reporter, Result, memory};
 use serde::{Deserialize, Serialize};
 
 use crate::matrix_file::{MatrixFile, Orientation, Precision};
+use crate::norms::Norms;
 
 /// How a matrix is analysed.
 #[derive(Debug, Clone)]
@@ -100,9 +101,8 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
     }
     let room = shape.room(options.memory)?;
     options.reporter.line(format!("{shape}{}", shape.hint()));
-    let (gram, iteration) = by_parameter(&mut matrix, room, options).map_err(|error| named(path, error))?;
+    let (gram, mean_norm, iteration) = by_parameter(&mut matrix, room, options).map_err(|error| named(path, error))?;
     let dimension = by_iteration(&mut matrix, room, options)?;
-    let norms = gram.norms();
     let error =
         Rounding { gram: &gram, stored: matrix.roundoff(), least: matrix.least(), parameters: matrix.parameters };
     let covariance = spectrum(gram.covariance(), error, "covariance", most, options)?;
@@ -111,7 +111,7 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
         parameters: matrix.parameters,
         iterations: matrix.iterations,
         top: options.top,
-        mean_norm: norms.iter().sum::<f64>() / norms.len() as f64,
+        mean_norm,
         norm_of_mean: gram.mean_gradient_norm(),
         covariance,
         second_moment,
@@ -143,7 +143,7 @@ impl Shape {
                     "T is {} and n is {}; spectra need at least 3 iterations and 2 parameters{}",
                     self.iterations,
                     self.parameters,
-                    self.hint()
+                    if self.parameters > 2 && self.iterations > 1 { ", as with the other --orientation" } else { "" }
                 ),
             }),
         }
@@ -173,7 +173,7 @@ impl Shape {
         match memory.checked_sub(squares) {
             Some(room) if room >= least => Ok(room),
             _ => {
-                let needed = memory::gigabytes(squares + least);
+                let needed = memory::at_least(squares + least);
                 let mend = format!("{self} take {needed}; raise --memory{}", self.hint());
                 Err(Error::Setting { name: "the memory", found: memory::gigabytes(memory), mend })
             }
@@ -183,7 +183,9 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} parameters × {} iterations", self.parameters, self.iterations)
+        let [parameters, iterations] = [(self.parameters, "parameters"), (self.iterations, "iterations")]
+            .map(|(count, noun)| counted(count, noun));
+        write!(formatter, "{parameters} × {iterations}")
     }
 }
 
@@ -197,13 +199,15 @@ const DEFAULT: usize = 1000;
 /// The rows of G that meet in one product, so that the order of sums depends on nothing else.
 const ROWS: usize = 512;
 
-/// One pass over blocks of parameters: the Gram matrix, and the tests of each parameter.
-fn by_parameter(matrix: &mut MatrixFile, room: u64, options: &AnalyzeOptions) -> Result<(Gram, EntryTestSummary)> {
+/// One pass over blocks of parameters: the Gram matrix, the mean over iterations of the gradient's norm, and the tests of
+/// each parameter.
+fn by_parameter(matrix: &mut MatrixFile, room: u64, options: &AnalyzeOptions) -> Result<(Gram, f64, EntryTestSummary)> {
     const LARGEST: usize = 8192;
     let (parameters, iterations) = (matrix.parameters, matrix.iterations);
     let fitting = room as usize / (3 * size_of::<f64>() * iterations);
     let block = (fitting / ROWS * ROWS).clamp(ROWS, LARGEST);
     let mut builder = GramBuilder::new(iterations, capture::Precision::Double)?;
+    let mut norms = Norms::new(iterations);
     let mut tests = EntryTests::new(EntryTestConfig::new(entries_top(iterations, options), options.seed))?;
     let step = options.reporter.step("Gram matrix, iteration-wise tests", parameters as u64);
     for first in (0..parameters).step_by(block) {
@@ -221,12 +225,14 @@ fn by_parameter(matrix: &mut MatrixFile, room: u64, options: &AnalyzeOptions) ->
             }
         };
         for start in (0..count).step_by(ROWS) {
-            builder.add_f64(rows.subrows(start, ROWS.min(count - start)).to_owned());
+            let rows = rows.subrows(start, ROWS.min(count - start));
+            norms.add(rows);
+            builder.add_f64(rows.to_owned());
             step.at((first + start) as u64);
         }
     }
     step.finish();
-    Ok((builder.finish()?, tests.summary()))
+    Ok((builder.finish()?, norms.mean(), tests.summary()))
 }
 
 /// An entry that is not finite by its file, parameter and iteration.
@@ -341,8 +347,8 @@ fn fitted(values: Result<Vec<f64>, AnalysisError>, seed: u64) -> Result<Fitted> 
 
 impl fmt::Display for MatrixReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (n, iterations) = (self.parameters, self.iterations);
-        writeln!(formatter, "{n} parameters × {iterations} iterations")?;
+        let iterations = self.iterations;
+        writeln!(formatter, "{} × {}", counted(self.parameters, "parameters"), counted(iterations, "iterations"))?;
         writeln!(formatter, "mean norm {:.6e}, norm of the mean {:.6e}", self.mean_norm, self.norm_of_mean)?;
         for (name, matrix) in [("covariance", &self.covariance), ("second moment", &self.second_moment)] {
             writeln!(formatter, "\n{name}")?;
@@ -361,13 +367,14 @@ impl fmt::Display for MatrixReport {
                 match fitted {
                     Fitted::PowerLaw(report) => writeln!(
                         formatter,
-                        "  {values:<12} s {:.4}  d_ks {:.4}  d_c {:.4}  power law {}  Monte-Carlo p {:.4}  K = {}{}",
+                        "  {values:<12} s {:.4}  d_ks {:.4}  d_c {:.4}  power law {}  Monte-Carlo p {:.4}  K = {}{}{}",
                         report.s,
                         report.test.d_ks,
                         report.test.d_c,
                         if report.accepted { "Yes" } else { "No" },
                         report.monte_carlo.p_value,
                         report.fit.k(),
+                        of_few(report.fit.k()),
                         AtHalf::words(report.at_half)
                     )?,
                     Fitted::Unfit(reason) => writeln!(formatter, "  {values:<12} no fit: {reason}")?,
@@ -387,8 +394,8 @@ impl fmt::Display for MatrixReport {
             writeln!(formatter, "  mean d_ks {d_ks}, power laws {} %", percent(tests.power_law_rate))?;
             let p = number(tests.mean_p_value);
             writeln!(formatter, "  mean p {p}, Gaussian {} %", percent(tests.gaussian_rate))?;
-            let (samples, zero, few) = (tests.samples, tests.all_zero, tests.fewer_than_k);
-            writeln!(formatter, "  {samples} samples, {zero} all zero, {few} with fewer than K entries not zero")?;
+            let (samples, zero, few) = (counted(tests.samples, "samples"), tests.all_zero, tests.fewer_than_k);
+            writeln!(formatter, "  {samples}, {zero} all zero, {few} with fewer than K entries not zero")?;
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ fn what_is_no_matrix_is_refused() {
     for (name, dtype, shape, data, expected) in [
         ("short.npy", "<f4", [PARAMETERS, ITERATIONS], &good[..100], "bytes for"),
         ("bools.npy", "|b1", [PARAMETERS, ITERATIONS], &good[..], "numbers of type"),
-        ("one.npy", "<f4", [PARAMETERS, 1], &good[..4 * PARAMETERS], "1 iterations"),
+        ("one.npy", "<f4", [PARAMETERS, 1], &good[..4 * PARAMETERS], "1 iteration; expected at least 2 and 3"),
         ("nan.npy", "<f4", [PARAMETERS, ITERATIONS], &nan[..], "finite"),
         ("huge.npy", "<f4", [usize::MAX, 16], &good[..], "bytes for"),
     ] {
@@ -247,6 +247,39 @@ fn eigenvalues_beyond_the_range_of_numbers_are_told_as_such() {
     let path = npy_file(folder.path(), "large.npy", "<f8", WIDE, false, &data);
     let error = analyze(&path, &options(Orientation::ParametersByIterations, 1 << 30)).expect_err("1e400");
     assert!(error.to_string().contains("leaves the range of f64"), "{error}");
+    let data: Vec<u8> = of_rank_50().iter().flat_map(|number| (number * 1e-310).to_le_bytes()).collect();
+    let path = npy_file(folder.path(), "small.npy", "<f8", WIDE, false, &data);
+    let error = analyze(&path, &options(Orientation::ParametersByIterations, 1 << 30)).expect_err("1e-620").to_string();
+    assert!(error.contains("multiply the gradients that it is formed of by 1e300"), "{error}");
+}
+
+/// Two iterations of about ±1e9 and 58 of about 1, all of them multiples of 2⁻¹⁰: the mean norm by NumPy's longdouble. As
+/// differences of inner products the small norms would be off by 1e-7.
+#[test]
+fn norms_of_iterations_far_smaller_than_the_mean_are_right() {
+    let shape = [60, 300];
+    let entry = |place: usize| {
+        let (t, row) = (place / shape[1], place % shape[1]);
+        let small = ((place * 7919 + 13) % 2047) as f64 / 1024.0 - 1.0;
+        let large = ((row * 104_729 + 5) % 2047) as f64 / 1024.0 - 1.0;
+        if t < 2 { large * if t == 0 { 1e9 } else { -1e9 } } else { small }
+    };
+    let data: Vec<u8> = (0..shape[0] * shape[1]).flat_map(|place| entry(place).to_le_bytes()).collect();
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = npy_file(folder.path(), "apart.npy", "<f8", shape, false, &data);
+    let options = AnalyzeOptions { top: None, ..options(Orientation::IterationsByParameters, 1 << 30) };
+    let report = analyze(&path, &options).expect("a matrix");
+    let (mean_norm, norm_of_mean) = (333471832.2426077, 0.24352052053470122);
+    assert!((report.mean_norm / mean_norm - 1.0).abs() < 1e-14, "{}", report.mean_norm);
+    assert!((report.norm_of_mean / norm_of_mean - 1.0).abs() < 1e-14, "{}", report.norm_of_mean);
+}
+
+#[test]
+fn gradients_of_zero_are_told_as_such() {
+    let report = analysed("zeros.npy", "<f8", WIDE, &vec![0; 8 * WIDE[0] * WIDE[1]], None);
+    for fitted in [&report.covariance.eigenvalues, &report.second_moment.eigengaps] {
+        assert!(matches!(fitted, Fitted::Unfit(reason) if reason.contains("the gradients are all 0")), "{fitted:?}");
+    }
 }
 
 /// 93.1% of 400 columns of 120 entries 1 + 1e-8·noise test as Gaussian by scipy 1.17's normaltest on float64; all draws

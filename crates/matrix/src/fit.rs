@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use gradspectra_analysis::XMinScan;
+use gradspectra_analysis::{AnalysisError, XMinScan};
 use gradspectra_experiment::PowerLawReport;
 use gradspectra_files::StoredArray;
 use gradspectra_run::{Error, Result};
@@ -60,10 +60,12 @@ fn caution(values: &[f64], law: &PowerLawReport) -> Option<String> {
     let floor = values.len() as f64 * f64::EPSILON * largest;
     let above = values.iter().filter(|value| **value > floor).count();
     (law.fit.lambda_min() < floor).then(|| {
+        let below = law.fit.k() - above.min(law.fit.k());
+        let are = if below == 1 { "is" } else { "are" };
+        let most = if above < 2 { "too few are left for a fit".to_owned() } else { format!("K is at most {above}") };
         format!(
-            "{} of the K values are below N ε λ_1 = {floor:.1e}: if these are eigenvalues of an N × N matrix, those are \
-             rounding, and K is at most {above}",
-            law.fit.k() - above.min(law.fit.k())
+            "{below} of the K values {are} below N ε λ_1 = {floor:.1e}: if the values are eigenvalues of an N × N matrix, \
+             what is below is rounding, and {most}"
         )
     })
 }
@@ -85,7 +87,10 @@ fn fit(values: &[f64], top: Top, seed: u64) -> Result<PowerLawReport> {
     let top = match top {
         Top::Default => {
             let positive = values.iter().filter(|value| **value > 0.0).count();
-            positive.clamp(LEAST.min(values.len()), DEFAULT)
+            if positive < LEAST {
+                return Err(AnalysisError::TooFewPositive { positive, total: values.len(), k: LEAST }.into());
+            }
+            positive.min(DEFAULT)
         }
         Top::Given(top) => top,
         Top::Scanned => XMinScan::of(values)?.chosen().k(),
@@ -96,6 +101,19 @@ fn fit(values: &[f64], top: Top, seed: u64) -> Result<PowerLawReport> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// [1, 1, 1 + 1e-9] is as far from a power law as three values can be, and d_ks = 2/3 is below d_c.
+    #[test]
+    fn a_verdict_that_any_few_values_have_is_told_as_such() {
+        let told = |values: &[f64]| fit(values, Top::Default, 1).expect("a fit").to_string();
+        for few in [&[1.0, 5.0][..], &[1.0, 1.0, 1.0 + 1e-9]] {
+            let told = told(few);
+            let expected = format!("Yes  K = {0}; any {0} values are accepted", few.len());
+            assert!(told.contains(&expected), "{told}");
+        }
+        let told = told(&[1.0, 1.0, 1.0, 1.0 + 1e-9]);
+        assert!(told.contains("No  K = 4") && !told.contains("accepted"), "{told}");
+    }
 
     #[test]
     fn values_that_would_be_rounding_in_a_spectrum_are_told() {
@@ -109,6 +127,8 @@ mod tests {
             "{told}"
         );
         assert_eq!(caution_of(&spectrum(25), Top::Given(25)), None);
+        let one = caution_of(&[1.0, 1e-17], Top::Default).expect("one is below");
+        assert!(one.starts_with("1 of the K values is below") && one.ends_with("too few are left for a fit"), "{one}");
         assert_eq!(caution_of(&spectrum(60), Top::Default), None);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use faer::Mat;
 use faer::traits::RealField;
-use gradspectra_files::{Kind, Number, StoredArray};
+use gradspectra_files::{Kind, Number, StoredArray, counted};
 use gradspectra_run::{Error, Result};
 
 /// What the rows and columns of a stored matrix are.
@@ -55,8 +55,8 @@ impl MatrixFile {
         };
         let by_parameter = array.row_major == (orientation == Orientation::ParametersByIterations);
         if parameters == 0 || iterations < 2 {
-            let found = format!("{parameters} parameters and {iterations} iterations");
-            return Err(Error::malformed(path, found, "at least 1 and 2; --orientation swaps them"));
+            let found = format!("{} and {}", counted(parameters, "parameters"), counted(iterations, "iterations"));
+            return Err(Error::malformed(path, found, "at least 2 and 3"));
         }
         let precision = match array.kind {
             Kind::Half | Kind::BFloat | Kind::Single => Precision::Single,

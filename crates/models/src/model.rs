@@ -75,7 +75,12 @@ impl<E: Examples + ?Sized> Examples for &E {
 pub enum ExamplesError {
     /// The numbers of inputs and labels do not fit each other.
     #[error(
-        "{inputs} numbers of inputs do not fit {labels} labels; with {features} features give {features} numbers for each label"
+        "{} of inputs {} not fit {}; with {} give {} for each label",
+        counted(*.inputs, "number", "numbers"),
+        if *.inputs == 1 { "does" } else { "do" },
+        counted(*.labels, "label", "labels"),
+        counted(*.features, "feature", "features"),
+        counted(*.features, "number", "numbers")
     )]
     Lengths {
         /// The numbers in the inputs.
@@ -90,7 +95,8 @@ pub enum ExamplesError {
     Empty,
     /// A label is none of the model's classes.
     #[error(
-        "example {example} has label {label}, and the model has {classes} classes; give labels below {classes}, or a model with more classes"
+        "example {example} has label {label}, and the model has {}; give labels below {classes}, or a model with more classes",
+        counted(*.classes, "class", "classes")
     )]
     Label {
         /// The example, counted from 0.
@@ -102,7 +108,9 @@ pub enum ExamplesError {
     },
     /// The model does not give one loss for each example.
     #[error(
-        "the model gives {losses} losses for {examples} examples; give one loss for each example, a mean over none"
+        "the model gives {} for {}; give one loss for each example, a mean over none",
+        counted(*.losses, "loss", "losses"),
+        counted(*.examples, "example", "examples")
     )]
     Losses {
         /// The losses.
@@ -110,6 +118,11 @@ pub enum ExamplesError {
         /// The examples.
         examples: usize,
     },
+}
+
+/// A number of things and their noun.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 impl ExamplesError {

@@ -31,7 +31,8 @@ pub trait TracedLayer<const I: usize, const O: usize>: Module + 'static {
     /// Without it each weight is taken once for an example and for each position of it, the second side of the output
     /// counting channels.
     fn multiply_adds(&self, output: [usize; O]) -> u64 {
-        let positions: usize = output.iter().enumerate().filter(|(side, _)| *side != 1).map(|(_, length)| length).product();
+        let positions: usize =
+            output.iter().enumerate().filter(|(side, _)| *side != 1).map(|(_, length)| length).product();
         let mut weights = Weights(0);
         self.visit(&mut weights);
         (positions * weights.0) as u64

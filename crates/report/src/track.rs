@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use gradspectra_experiment::{SpectrumSummary, Track, TrackPoint, TrackedLaw};
+use gradspectra_files::counted;
 
 use crate::table::{csv_line, wrapped};
 
@@ -55,7 +56,8 @@ impl TrackFormat {
 
 fn text(track: &Track) -> String {
     let (experiment, row, seed, every) = (&track.experiment, &track.row, track.seed, track.every);
-    let title = format!("{experiment} {}, seed {seed}: {} on {}, every {every} steps", row.id, row.model, row.data_set);
+    let every = counted(every, "steps");
+    let title = format!("{experiment} {}, seed {seed}: {} on {}, every {every}", row.id, row.model, row.data_set);
     let points = track.points.iter().map(ToString::to_string);
     wrapped(&title).into_iter().chain(points).collect::<Vec<_>>().join("\n") + "\n"
 }

@@ -166,26 +166,25 @@ impl<'a, M: Model> Captured<'a, M> {
         self.make_spectrum(task, minibatches, matrix, precision)?;
         if !self.resolved(task, matrix, precision).resolves(task) {
             precision = Precision::Double;
-            self.check_memory(task)?;
+            self.check_memory(task, "tests values within the rounding of f32, and its products in f64", "lower top")?;
             self.reporter.detail("the tested values reach within the rounding of products in f32: products in f64");
             self.make_spectrum(task, minibatches, matrix, precision)?;
         }
         Ok(self.resolved(task, matrix, precision))
     }
 
-    /// Refuses products in f64 that do not fit the memory: all are made here, also where it was enough for terms in f32
-    /// that are at hand.
-    fn check_memory(&self, task: &Task) -> Result<()> {
+    /// Refuses products that do not fit the memory: all are made here, also where it was enough for the terms that are at
+    /// hand. `why` says of which kind they are, `otherwise` what helps beside memory.
+    fn check_memory(&self, task: &Task, why: &str, otherwise: &str) -> Result<()> {
         let least = memory::of_tasks(self.tasks)?.least();
         if least <= self.budget {
             return Ok(());
         }
         let mend = format!(
-            "{} {} tests values within the rounding of f32, and its products in f64, which no part makes, need about {}: \
-             raise --memory, or lower top",
+            "{} {} {why}, which no part makes, need about {}: raise --memory, or {otherwise}",
             task.experiment,
             task.row.id,
-            memory::gigabytes(least)
+            memory::at_least(least)
         );
         Err(Error::Setting { name: "the memory", found: memory::gigabytes(self.budget), mend })
     }
@@ -231,7 +230,7 @@ struct Resolved {
 
 impl Resolved {
     /// The error of a gradient that a pass in f32 gives, relative to it: eight roundings of its entries. Singular values
-    /// of G below as much of the largest are not the network's.
+    /// of G below as much of the largest are not the network's, nor those that half of f32's smallest number an entry makes.
     const GRADIENT: f64 = 8.0 * f32::EPSILON as f64;
 
     /// Of gradients of `parameters` parameters.
@@ -239,7 +238,8 @@ impl Resolved {
         let norm_of_mean = gram.mean_gradient_norm();
         let largest = spectrum.eigenvalues().first().copied().unwrap_or_default();
         let of_products = gram.error() / gram.iterations() as f64;
-        let of_gradients = Self::GRADIENT.powi(2) * (largest + norm_of_mean.powi(2));
+        let least = f64::from(f32::from_bits(1)) / 2.0 * (1.0 + (parameters as f64 / gram.iterations() as f64).sqrt());
+        let of_gradients = (Self::GRADIENT.powi(2) * (largest + norm_of_mean.powi(2))).max(least.powi(2));
         let norms = gram.norms();
         let mean_squared_norm = norms.iter().map(|norm| norm * norm).sum::<f64>() / norms.len().max(1) as f64;
         let spectrum = spectrum.with_error(of_products.max(of_gradients)).with_rounded_entries(

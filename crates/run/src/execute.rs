@@ -7,6 +7,7 @@ use std::time::Duration;
 use burn::tensor::Device;
 use gradspectra_data::{DataRoot, FileProvenance, LabelCorruption, Split};
 use gradspectra_experiment::{Backend, Experiment, PositionReport, RowResult, Store};
+use gradspectra_files::counted;
 use gradspectra_models::{Facts, Model};
 use gradspectra_report::draw;
 
@@ -60,12 +61,8 @@ pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> R
 /// Runs `groups` of tasks at one position each, as [`run`] does.
 pub(crate) fn run_groups(groups: Vec<Vec<Task>>, data: &DataRoot, store: &Store, options: &RunOptions) -> Result<()> {
     let device = device(options.backend, options.device)?.autodiff();
-    let threads = rayon::current_num_threads();
-    options.reporter.detail(format!(
-        "{} on {}, {threads} threads",
-        gradspectra_experiment::program(),
-        options.backend.name()
-    ));
+    let threads = counted(rayon::current_num_threads(), "threads");
+    options.reporter.detail(format!("{} on {}, {threads}", gradspectra_experiment::program(), options.backend.name()));
     let mut failure = None;
     for mut group in groups {
         if !options.fresh {

@@ -52,11 +52,12 @@ fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
 fn for_each_index(array: &mut StoredArray, examples: usize, mut visit: impl FnMut(usize, u32)) -> Result<()> {
     const AT_ONCE: usize = 1 << 16;
     for start in (0..array.len()).step_by(AT_ONCE) {
-        let values: Vec<f64> = array.read(start, AT_ONCE.min(array.len() - start))?;
+        let expected = || format!("0 to {}", examples.saturating_sub(1));
+        let values: Vec<f64> =
+            array.read(start, AT_ONCE.min(array.len() - start)).map_err(|error| error.expecting(expected()))?;
         for (place, value) in (start..).zip(values) {
             if !(0.0..examples as f64).contains(&value) {
-                let expected = format!("0 to {}", examples.saturating_sub(1));
-                return Err(Error::malformed(&array.path, format!("index {value}"), expected));
+                return Err(Error::malformed(&array.path, format!("index {value}"), expected()));
             }
             visit(place, value as u32);
         }
@@ -121,7 +122,11 @@ mod tests {
             (header("<i8", "(2, 1, 1)"), indices([0, 1]), "shape [2, 1, 1]"),
             (header("<f8", "(2,)"), indices([0, 1]), "numbers of type float64"),
             (header("|b1", "(2,)"), vec![0, 1], "numbers of type '|b1'"),
-            (header("<i8", "(2,)"), indices([0, 1 << 60]), "the integer 1152921504606846976 at place 1"),
+            (
+                header("<i8", "(2,)"),
+                indices([0, 1 << 60]),
+                "the integer 1152921504606846976 at place 1, counted from 0; expected 0 to 99",
+            ),
             (
                 header("<i8", "(2,)"),
                 [indices([0, 1]), indices([0, 1])].concat(),

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use gradspectra_data::{Cifar100Labels, LabelCorruption, Normalisation, epoch_order};
 use gradspectra_experiment::{Backend, DataSpec, ModelSpec, PositionReport, Row, Store};
 use gradspectra_files as files;
+use gradspectra_files::counted;
 use gradspectra_models::{
     Augmentation, EpochReport, Initialisation, Model, Training, TrainingEvent, TrainingExamples, TrainingState,
     checkpoint_bytes, detached, initialise, load_checkpoint, mean_score, read_checkpoint, train,
@@ -182,7 +183,7 @@ impl Positions<'_> {
     ) -> Result<(M, PositionReport, f64)> {
         let mut report = PositionReport { epochs: state.epochs().to_vec(), ..PositionReport::default() };
         let (epochs, count) = (training.epochs, examples.count());
-        let step = self.reporter.step(format!("training, {epochs} epochs"), training.steps(count) as u64);
+        let step = self.reporter.step(format!("training, {}", counted(epochs, "epochs")), training.steps(count) as u64);
         if let Some(last) = report.epochs.last() {
             step.line(format!("  goes on after epoch {}", last.epoch));
         }

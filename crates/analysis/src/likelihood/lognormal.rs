@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use statrs::function::erf::erfc;
+use libm::erfc;
 
 /// The truncated normal distribution of y with deviation `sigma` and its bound 0 at `bound` deviations from its mean.
 #[derive(Debug, Clone, Copy)]
@@ -56,9 +56,13 @@ impl TruncatedNormal {
     }
 }
 
+/// The bound from which on Laplace's continued fraction is exact, and below which the difference of hazard and bound loses
+/// less than a digit.
+const LEAST_TAIL: f64 = 2.0;
+
 /// h(a) − a, the mean of a standard normal above `a` beyond it, h being the hazard φ/(1 − Φ).
 fn excess(a: f64) -> f64 {
-    if a < 1.0 {
+    if a < LEAST_TAIL {
         let hazard =
             (2.0 / std::f64::consts::PI).sqrt() * (-0.5 * a * a).exp() / erfc(a * std::f64::consts::FRAC_1_SQRT_2);
         return hazard - a;
@@ -74,7 +78,7 @@ fn mills_tail(a: f64) -> f64 {
 
 /// E[y²]/E[y]² for the bound `a`: rises from 1 at −∞ to 2 at +∞.
 fn square_ratio(a: f64) -> f64 {
-    if a < 1.0 {
+    if a < LEAST_TAIL {
         let excess = excess(a);
         return (1.0 - a * excess) / (excess * excess);
     }

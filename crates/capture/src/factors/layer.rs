@@ -46,9 +46,19 @@ impl LayerSize {
         exact + (self.factors * iterations).max(2 * (self.deltas * iterations + self.weight))
     }
 
+    /// The parameters of its largest block.
+    pub fn largest_block(&self) -> usize {
+        self.step().min(self.weight).max(self.bias)
+    }
+
+    /// Parameters of a block of whole rows of the weight.
+    fn step(&self) -> usize {
+        self.row * (BLOCK / self.row).max(1)
+    }
+
     /// Its parameters in blocks of about 8192, counted from its first: whole rows of the weight, the bias on its own.
     pub fn blocks(&self) -> Vec<Range<usize>> {
-        let step = self.row * (BLOCK / self.row).max(1);
+        let step = self.step();
         let weight = (0..self.weight).step_by(step).map(|start| start..(start + step).min(self.weight));
         let bias = (self.bias > 0).then_some(self.weight..self.parameters());
         weight.chain(bias).collect()
@@ -187,5 +197,21 @@ impl Layer {
                 biases.iter().enumerate().for_each(|(j, &value)| visit(weight + j, value.into()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_block_is_the_largest_of_all() {
+        for (inputs, outputs) in [(1, 1), (6, 20_000), (20_000, 6), (784, 10), (300, 8192), (2, 8193), (1, 100_000)] {
+            let size = LayerSize::linear(inputs, outputs);
+            let largest = size.blocks().iter().map(Range::len).max();
+            assert_eq!(Some(size.largest_block()), largest, "{inputs}, {outputs}");
+        }
+        assert_eq!(LayerSize::explicit(10_000).largest_block(), BLOCK);
+        assert_eq!(LayerSize::explicit(7).largest_block(), 7);
     }
 }

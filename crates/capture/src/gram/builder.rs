@@ -5,6 +5,7 @@ use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
 use super::{Gram, Precision};
+use crate::compensated::Compensated;
 use crate::products::{Products, add_inner_products};
 use crate::scale::{exponent_of, power_of_two};
 use crate::{CaptureError, Result, SquareMatrix};
@@ -65,7 +66,10 @@ impl GramBuilder {
             Precision::Double => {
                 for start in (0..block.nrows()).step_by(Self::DOUBLE_ROWS) {
                     let rows = block.subrows(start, Self::DOUBLE_ROWS.min(block.nrows() - start));
-                    self.add_f64(Mat::from_fn(rows.nrows(), rows.ncols(), |row, t| rows[(row, t)].into()));
+                    self.add_double(
+                        Mat::from_fn(rows.nrows(), rows.ncols(), |row, t| rows[(row, t)].into()),
+                        row_means,
+                    );
                 }
             }
         }
@@ -73,7 +77,7 @@ impl GramBuilder {
 
     fn add_single(&mut self, mut block: Mat<f32>) {
         let exponent = exponent_of(largest(&block));
-        self.add_mean(centre(&mut block, exponent), power_of_two(2 * exponent));
+        self.add_mean(centre(&mut block, exponent, row_means), power_of_two(2 * exponent));
         self.products.inner_products(&mut self.product, block.as_ref());
         let (product, unit) = (&self.product, power_of_two(2 * exponent));
         self.gram.centred.update_lower(|i, j, value| value + f64::from(product.entry(i, j)) * unit);
@@ -130,15 +134,20 @@ impl GramBuilder {
         }
     }
 
-    /// As [`add`](Self::add), all in f64.
+    /// As [`add`](Self::add), all in f64, with means that are right to f64's last digits also where the entries of a row
+    /// nearly cancel.
     ///
     /// # Panics
     ///
     /// If the block has not T columns.
-    pub fn add_f64(&mut self, mut block: Mat<f64>) {
+    pub fn add_f64(&mut self, block: Mat<f64>) {
+        self.add_double(block, compensated_row_means);
+    }
+
+    fn add_double(&mut self, mut block: Mat<f64>, means: impl Fn(&Mat<f64>, f64) -> Vec<f64>) {
         self.make_room(exponent_of(largest(&block)));
         let exponent = self.gram.exponent;
-        self.add_mean(centre(&mut block, exponent), 1.0);
+        self.add_mean(centre(&mut block, exponent, means), 1.0);
         add_inner_products(&mut self.gram.centred, block.as_ref());
     }
 
@@ -218,10 +227,10 @@ struct Mean {
     squared_norm: f64,
 }
 
-/// Subtracts every row's mean from the block, both divided by 2^`exponent`.
-fn centre<T: Entry>(block: &mut Mat<T>, exponent: i32) -> Mean {
+/// Subtracts every row's mean from the block, both divided by 2^`exponent`; `means` gives the rows' means times a factor.
+fn centre<T: Entry>(block: &mut Mat<T>, exponent: i32, means: impl Fn(&Mat<T>, f64) -> Vec<f64>) -> Mean {
     let factor = power_of_two(-exponent);
-    let mean = row_means(block, factor);
+    let mean = means(block, factor);
     let centre = |column: &mut [T]| {
         let entries = column.iter_mut().zip(&mean);
         let along = entries.map(|(value, mean)| {
@@ -238,9 +247,11 @@ fn centre<T: Entry>(block: &mut Mat<T>, exponent: i32) -> Mean {
     Mean { along, squared_norm: mean.iter().map(|value| value * value).sum() }
 }
 
-/// The mean of every row, times `factor`.
+/// Rows whose means are formed at once.
+const ROWS: usize = 512;
+
+/// The mean of every row, times `factor`. The entries of f32 are themselves off by more than plain sums in f64 are.
 fn row_means<T: Entry>(block: &Mat<T>, factor: f64) -> Vec<f64> {
-    const ROWS: usize = 512;
     let (rows, columns) = (block.nrows(), block.ncols());
     let mut means = vec![0.0; rows];
     means.par_chunks_mut(ROWS).enumerate().for_each(|(chunk, means)| {
@@ -250,6 +261,22 @@ fn row_means<T: Entry>(block: &Mat<T>, factor: f64) -> Vec<f64> {
             means.iter_mut().zip(column).for_each(|(mean, &value)| *mean += value.into() * factor);
         }
         means.iter_mut().for_each(|mean| *mean /= columns as f64);
+    });
+    means
+}
+
+/// The mean of every row, times `factor`, of compensated sums.
+fn compensated_row_means(block: &Mat<f64>, factor: f64) -> Vec<f64> {
+    let (rows, columns) = (block.nrows(), block.ncols());
+    let mut means = vec![0.0; rows];
+    means.par_chunks_mut(ROWS).enumerate().for_each(|(chunk, means)| {
+        let start = chunk * ROWS;
+        let mut sums = vec![Compensated::default(); means.len()];
+        for t in 0..columns {
+            let column = &block.col_as_slice(t)[start..start + means.len()];
+            sums.iter_mut().zip(column).for_each(|(sum, &value)| sum.add(value * factor));
+        }
+        means.iter_mut().zip(sums).for_each(|(mean, sum)| *mean = sum.value() / columns as f64);
     });
     means
 }

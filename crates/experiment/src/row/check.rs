@@ -133,6 +133,12 @@ impl Row {
             Analysis::Entries { along: Axis::Iteration, .. } => iterations,
             Analysis::Entries { along: Axis::Dimension, .. } => usize::MAX,
         };
+        if available < 2 {
+            let least = iterations + 2 - available;
+            return Err(format!(
+                "iterations is {iterations}; a fit to the values of its analysis needs at least {least}"
+            ));
+        }
         match self.analysis.top() {
             top if (2..=available).contains(&top) => Ok(()),
             top => Err(format!("top is {top}; with {iterations} iterations it must be 2 to {available}")),

@@ -18,7 +18,9 @@ impl Row {
         let mut row = self.clone();
         if let Some(path) = &row.minibatches {
             (row.iterations, row.batch_size) = minibatch_sizes(&npy::open(path, MINIBATCHES)?)?;
-            let beyond = |reason: String| Error::malformed(path, reason, "as many iterations as top takes; lower top");
+            let beyond = |reason: String| {
+                Error::malformed(path, reason, "as many iterations as top takes; lower top, or give more")
+            };
             row.check_top().map_err(beyond)?;
         }
         Ok(row)

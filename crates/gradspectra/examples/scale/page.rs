@@ -133,6 +133,8 @@ fn sizes(width: u64, layers: u64) -> Sizes {
         features: width,
         parameters,
         factors: 2 * width * layers,
+        block: width * (8192 / width).max(1),
+        blocks: parameters / 4096,
         activations: 0,
         multiply_adds: parameters,
         copies: 0,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use gradspectra_files::counted;
 use gradspectra_run::{Error, memory};
 
 use super::{chosen, data_root, options, out, print, seeds, selected, set_threads, shortened, show};
@@ -90,7 +91,9 @@ pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
     let merged = crate::merge(&sources, &store, &keys)?;
     let Merged { results, positions, terms, .. } = merged;
-    options.reporter.line(format!("joined: {results} results, {positions} trained positions, {terms} terms"));
+    let [results, positions, terms] = [(results, "results"), (positions, "trained positions"), (terms, "terms")]
+        .map(|(count, noun)| counted(count, noun));
+    options.reporter.line(format!("joined: {results}, {positions}, {terms}"));
     for file in &merged.left_out {
         options.reporter.line(format!("left out, as it is not whole or of another spec: {}", file.display()));
     }

@@ -253,11 +253,20 @@ fn cases() -> Vec<Case<'static>> {
         // arrays
         ("fit nothing.npy", vec![], "nothing.npy: cannot read"),
         ("fit v.npy", vec![("v.npy", doubles(&[1.0, f64::NAN, 3.0]))], "value 1 is NaN"),
-        ("fit v.npy", vec![("v.npy", doubles(&[]))], "K is 0"),
-        ("fit v.npy", vec![("v.npy", doubles(&[1.0, 0.0, -1.0]))], "1 of 3 values are positive"),
+        ("fit v.npy", vec![("v.npy", doubles(&[]))], "only 0 of 0 values are positive, 2 are to be fitted"),
+        (
+            "fit v.npy",
+            vec![("v.npy", doubles(&[3.0]))],
+            "only 1 of 1 value is positive, 2 are to be fitted; a fit needs",
+        ),
+        (
+            "fit v.npy",
+            vec![("v.npy", doubles(&[1.0, 0.0, -1.0]))],
+            "1 of 3 values are positive, 2 are to be fitted; a fit needs at least 2",
+        ),
         ("fit v.npy --top 3", vec![("v.npy", doubles(&[2.0, 1.0, 0.0]))], "2 of 3 values are positive"),
         ("fit v.npy", vec![("v.npy", doubles(&[2.0; 5]))], "all equal 2"),
-        ("fit v.npy --top 9", vec![("v.npy", doubles(&[1.0, 2.0]))], "lower K"),
+        ("fit v.npy --top 9", vec![("v.npy", doubles(&[1.0, 2.0]))], "lower K to at most 2"),
         ("fit v.npy", vec![("v.npy", npy("|S3", "(2,)", b"abcdef"))], "numbers of type '|S3'"),
         (
             "fit v.npy",
@@ -271,7 +280,11 @@ fn cases() -> Vec<Case<'static>> {
             "152 bytes for an array of shape [2]",
         ),
         ("fit v.npy", vec![("v.npy", npy("|b1", "(2,)", &[0, 1]))], "numbers of type '|b1'"),
-        ("fit v.npy", vec![("v.npy", indices(&[3, 1 << 54]))], "the integer 18014398509481984 at place 1"),
+        (
+            "fit v.npy",
+            vec![("v.npy", indices(&[3, 1 << 54]))],
+            "the integer 18014398509481984 at place 1, counted from 0; expected at most 2^53 in magnitude, beyond which float64",
+        ),
         ("fit v.csv", vec![("v.csv", b"1.5,2\n".to_vec())], "v.csv: text, as CSV is; expected N integers or"),
         ("fit v.npy", vec![("v.npy", gzip(b"1"))], "a gzip file"),
         (
@@ -298,7 +311,32 @@ fn cases() -> Vec<Case<'static>> {
         ("analyze v.npy --top 1", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "K is 1"),
         ("analyze v.npy --top 3", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "3 iterations --top is 2 to 2"),
         ("analyze v.npy", vec![("v.npy", npy("<f4", "(2, 2)", &[0; 16]))], "T is 2"),
-        ("analyze v.npy --memory 1B", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "raise --memory"),
+        (
+            "analyze v.npy",
+            vec![("v.npy", npy("<f4", "(2, 3)", &[0; 24]))],
+            "2 parameters, as with the other --orientation",
+        ),
+        (
+            "analyze v.npy",
+            vec![("v.npy", npy("<f4", "(9, 1)", &[0; 36]))],
+            "T is 9 and n is 1; spectra need at least 3 iterations and 2 parameters\n",
+        ),
+        (
+            "analyze v.npy",
+            vec![("v.npy", npy("<f4", "(1, 1)", &[0; 4]))],
+            "1 parameter and 1 iteration; expected at least 2 and 3",
+        ),
+        (
+            "analyze v.npy --memory 1B",
+            vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))],
+            "the memory is 1 B; 2 parameters",
+        ),
+        ("analyze v.npy --memory 2MB", vec![("v.npy", npy("<f4", "(3, 2)", &[0; 24]))], "the memory is 2.0 MB; 2"),
+        (
+            "run x.toml",
+            row(swapped("iterations = 30", "iterations = 2")),
+            "iterations is 2; a fit to the values of its analysis needs at least 3",
+        ),
         (
             "run x.toml",
             {

@@ -2,7 +2,7 @@
 
 use crate::common;
 
-use gradspectra::memory::MemoryEstimate;
+use gradspectra::memory::{MemoryEstimate, Sizes};
 use gradspectra::{Experiment, Timings};
 
 /// Rows whose G is cut into blocks when memory is short: both ways, both axes, spectra, updates.
@@ -179,6 +179,33 @@ fn products_in_f64_stay_within_the_estimate() {
             assert!(peak <= bytes, "{}: {bytes}, peak {peak}", row.id);
         }
     }
+}
+
+/// A layer of 20000 outputs: its blocks of G are of whole rows of as many weights, and its pass holds as many logits.
+#[cfg(target_os = "linux")]
+#[test]
+fn blocks_of_a_layer_with_many_outputs_stay_within_the_estimate() {
+    const CLASSES: u32 = 20_000;
+    let folder = tempfile::tempdir().unwrap();
+    let inputs: Vec<u8> =
+        (0..4 * CLASSES).flat_map(|place| ((place * 7919 % 101) as f32 / 101.0).to_le_bytes()).collect();
+    let labels: Vec<u8> = (0..CLASSES).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(folder.path().join("x.npy"), common::npy("<f4", "(20000, 4)", &inputs)).unwrap();
+    std::fs::write(folder.path().join("y.npy"), common::npy("<u4", "(20000,)", &labels)).unwrap();
+    let file = folder.path().join("wide.toml");
+    let text = "title = 'wide'\n[[row]]\nid = 'wide'\ndata-set = { inputs = 'x.npy', labels = 'y.npy' }\n\
+        model = { kind = 'fcn', width = 6, batch-norm = 'none' }\niterations = 1000\nbatch-size = 2\n\
+        analysis = { kind = 'spectrum', matrix = 'covariance', top = 40 }\n";
+    std::fs::write(&file, text).unwrap();
+    let rows = Experiment::read(&file).unwrap().rows;
+    assert_eq!(Sizes::of(&rows[0]).block, u64::from(CLASSES));
+    let least = MemoryEstimate::of(&rows).unwrap().least();
+    common::succeed(folder.path(), &["run", "wide.toml", "--quiet", "--memory", &least.to_string()]);
+    let timings = folder.path().join("results/wide/wide/seed-1.timings.json");
+    let timings: Timings = serde_json::from_slice(&std::fs::read(timings).unwrap()).unwrap();
+    let peak = timings.peak_memory.unwrap();
+    eprintln!("wide: estimate {:.0} MB, peak {:.0} MB", least as f64 / 1e6, peak as f64 / 1e6);
+    assert!(peak <= least, "estimate {least}, peak {peak}");
 }
 
 /// A small row of each kind, again and again by one process.

@@ -118,6 +118,39 @@ fn wide_numbers_keep_their_differences() {
     assert!(eigenvalues(folder, "large") == small);
 }
 
+/// With one class the loss is 0 whatever the parameters are.
+#[test]
+fn gradients_of_zero_are_told_as_such_and_not_as_rounding() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_small(folder);
+    fs::write(folder.join("y.npy"), npy("|u1", "(6,)", &[0; 6])).unwrap();
+    experiment(folder, SMALL, LINEAR);
+    let text = fs::read_to_string(folder.join("mine.toml")).unwrap().replace("top = 20", "top = 4");
+    fs::write(folder.join("mine.toml"), text).unwrap();
+    succeed(folder, &["run", "mine.toml", "--out", "out", "-q"]);
+    let result = fs::read_to_string(folder.join("out/mine/a/seed-1.json")).unwrap();
+    assert!(result.contains("all eigenvalues are 0: the gradients are all 0"), "{result}");
+}
+
+/// Six times 0.1 sum to what is not six times 0.1: the rounded mean is no spread.
+#[test]
+fn a_feature_that_does_not_vary_gives_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_small(folder);
+    experiment(folder, SMALL, LINEAR);
+    let text = fs::read_to_string(folder.join("mine.toml")).unwrap().replace("top = 20", "top = 4");
+    fs::write(folder.join("mine.toml"), text).unwrap();
+    let [of_zero, of_a_tenth] = [0.0_f64, 0.1].map(|constant| {
+        let inputs = [1.0, 2.0, 3.0, 4.0, 5.0, 9.0].into_iter().flat_map(|x| [x, constant]);
+        let bytes: Vec<u8> = inputs.flat_map(f64::to_le_bytes).collect();
+        fs::write(folder.join("x.npy"), npy("<f8", "(6, 2)", &bytes)).unwrap();
+        eigenvalues(folder, &format!("of-{constant}"))
+    });
+    assert!(of_zero == of_a_tenth);
+}
+
 #[test]
 fn a_test_split_is_part_of_what_a_training_is_known_by() {
     let folder = tempfile::tempdir().unwrap();

@@ -160,7 +160,15 @@ fn gradients_that_their_mean_dominates_are_centred_first_in_parts_too() {
     for part in ids(&tasks(folder, "split"), "part") {
         run(folder, &["--out", "split", "--task", &part]);
     }
-    let summed = common::succeed(folder, &["run", "split.toml", "-v", "--out", "split"]);
+    // The terms are there, and yet all of G passes again.
+    let least = MemoryEstimate::of(&Experiment::read(&folder.join("split.toml")).unwrap().rows).unwrap().least();
+    let [short, enough] = [least - 1, least].map(|bytes| bytes.to_string());
+    let arguments = ["run", "split.toml", "-v", "--out", "split", "--task", "split/alike/seed-1", "--memory"];
+    let refused = common::program(folder).args(arguments).arg(&short).output().unwrap();
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && message.contains("mean gradient that dominates"), "{message}");
+    assert!(!folder.join("split/split/alike/seed-1.json").exists());
+    let summed = common::succeed(folder, &[&arguments[..], &[&enough]].concat());
     let progress = String::from_utf8(summed.stderr).unwrap();
     assert!(progress.contains("the mean gradient dominates"), "{progress}");
     for file in ["seed-1.json", "seed-1.eigenvalues.npy"] {

@@ -128,7 +128,7 @@ fn a_position_that_is_cut_off_is_left_out_and_named() {
     fs::write(files.find(weights).unwrap(), "cut off").unwrap();
     let arguments = ["merge", "one", "--experiment", "parts.toml", "--rows", "trained", "--out", "joined"];
     let told = String::from_utf8(common::succeed(folder.path(), &arguments).stderr).unwrap();
-    assert!(told.contains("joined: 1 results, 0 trained positions"), "{told}");
+    assert!(told.contains("joined: 1 result, 0 trained positions"), "{told}");
     assert!(told.contains("left out") && told.contains("one/positions/"), "{told}");
 }
 

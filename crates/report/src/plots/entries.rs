@@ -1,6 +1,7 @@
 //! Histograms of the tests of entries.
 
 use gradspectra_experiment::{Analysis, Axis, EntriesFinding, Histogram, RowResult};
+use gradspectra_files::counted;
 
 use super::axis::{Frame, Scale, Sign};
 use super::figure::{Ink, Mark, Panel};
@@ -74,10 +75,11 @@ impl Bars<'_> {
         marks.push(Mark::Bars { bars: bars.collect() });
         marks.push(Mark::Segments { ink: Ink::Mark, lines: vec![frame.below(self.threshold, 1.02 * highest)] });
         let [mean, threshold, rate] = self.legend.clone();
-        let description = format!("{} of {total} samples: {mean}, {rate}, {threshold} marked.", self.title)
+        let samples = counted(total as usize, "samples");
+        let description = format!("{} of {samples}: {mean}, {rate}, {threshold} marked.", self.title)
             .replace("_{", "_")
             .replace('}', "");
-        let samples = (Sign::Bar, format!("{total} samples"));
+        let samples = (Sign::Bar, samples);
         let lines = [(Sign::None, mean), (Sign::Line(Ink::Mark), threshold), (Sign::None, rate)];
         marks.extend(Frame::legend(&[&[samples][..], &lines[..]].concat()));
         Panel { description, marks }

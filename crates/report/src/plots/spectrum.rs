@@ -2,6 +2,7 @@
 
 use gradspectra_analysis::Spectrum;
 use gradspectra_experiment::{Analysis, Matrix, PowerLawReport, RowResult, SpectrumFinding, SpectrumValues};
+use gradspectra_files::counted;
 
 use super::axis::{Frame, Scale, Sign};
 use super::figure::{DOT, Ink, Mark, Panel, Point};
@@ -88,7 +89,7 @@ impl Curve<'_> {
         };
         let mut marks = frame.marks(&self.title, self.x_label, self.y_label);
         marks.push(Mark::Dots { points: thinned(drawn.iter().map(|&(rank, value)| frame.at(rank, value))) });
-        let mut legend = vec![(Sign::Dot, format!("{} values", self.values.len()))];
+        let mut legend = vec![(Sign::Dot, counted(self.values.len(), "values"))];
         let mut description = format!("{}: {} on logarithmic axes.", self.title, self.x_label);
         if let Some(law) = self.law {
             let (k, edge) = (law.fit.k() as f64, law.fit.lambda_min());

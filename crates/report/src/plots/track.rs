@@ -1,6 +1,7 @@
 //! A training in four panels: loss, exponent, KS distance and effective rank.
 
 use gradspectra_experiment::{Track, TrackPoint};
+use gradspectra_files::counted;
 
 use super::axis::{Frame, Scale, Sign};
 use super::figure::{Ink, Mark, Panel, Sheet};
@@ -8,14 +9,13 @@ use super::text::number;
 
 pub(super) fn sheet(track: &Track) -> Sheet {
     let row = &track.row;
-    let training = row
-        .training
-        .as_ref()
-        .map_or_else(String::new, |training| format!(", {} epochs of batch {}", training.epochs, training.batch));
+    let training = row.training.as_ref().map_or_else(String::new, |training| {
+        format!(", {} of batch {}", counted(training.epochs, "epochs"), training.batch)
+    });
     let (batch, iterations, top) = (row.batch_size, row.iterations, row.analysis.top());
     Sheet {
         heading: [
-            format!("{} {}, seed {}, every {} steps", track.experiment, row.id, track.seed, track.every),
+            format!("{} {}, seed {}, every {}", track.experiment, row.id, track.seed, counted(track.every, "steps")),
             format!("{} on {}{training}; B = {batch}, T = {iterations}, K = {top}", row.model, row.data_set),
         ],
         panels: panels(track),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use gradspectra_experiment::{Finding, Row, RowResult, SpectrumFinding};
+use gradspectra_files::counted;
 use gradspectra_settings::Training;
 
 /// Notes what sets the results apart from the experiment as it is written: shorter runs, another spec, other data files.
@@ -22,7 +23,7 @@ pub(super) fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec
         if let (Some(ours), Some(full)) = (epochs(&result.row), epochs(row))
             && ours != full
         {
-            note(format!("shortened: trained for {ours} of {full} epochs"));
+            note(format!("shortened: trained for {ours} of {}", counted(full, "epochs")));
         }
         if spec(&result.row) != spec(row) {
             note(format!("{}, seed {}: its spec was another one when it was run", row.id, result.seed));

@@ -54,6 +54,8 @@ impl<M: Model> Captured<'_, M> {
             if sum.is_dominated_by_its_mean() {
                 self.reporter.detail("the mean gradient dominates: gradients are centred before their products");
                 drop(sum);
+                let why = "has a mean gradient that dominates, and products of its centred gradients";
+                self.check_memory(task, why, "lower its iterations")?;
                 self.capture_factors(task, all.clone())?;
                 sum = self.add_blocks(zeros()?, task, minibatches, &terms.by_blocks(), all)?;
             }

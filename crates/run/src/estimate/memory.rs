@@ -2,6 +2,7 @@
 
 mod sizes;
 mod system;
+mod units;
 
 use gradspectra_data::DataRoot;
 use gradspectra_experiment::{Analysis, Backend, Experiment, Row, Store};
@@ -164,7 +165,7 @@ pub fn check(what: &str, needed: u64, budget: u64) -> Result<()> {
         return Ok(());
     }
     let mend =
-        format!("{what} needs about {}: raise --memory, lower its iterations, or see tasks --parts", gigabytes(needed));
+        format!("{what} needs about {}: raise --memory, lower its iterations, or see tasks --parts", at_least(needed));
     Err(Error::Setting { name: "the memory", found: gigabytes(budget), mend })
 }
 
@@ -184,7 +185,12 @@ pub(crate) fn of_tasks(group: &[Task]) -> Result<MemoryEstimate> {
     MemoryEstimate::of(group.iter().map(|task| &task.row))
 }
 
-/// `bytes` in GB, for messages.
+/// Bytes in GB, or where they are few in MB, kB or B.
 pub fn gigabytes(bytes: u64) -> String {
-    format!("{:.2} GB", bytes as f64 / 1e9)
+    units::in_units(bytes, false)
+}
+
+/// The same for what is needed, rounded up: as much as is told is enough.
+pub fn at_least(bytes: u64) -> String {
+    units::in_units(bytes, true)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use gradspectra_data::{DataRoot, LabelCorruption};
 use gradspectra_experiment::{Backend, Experiment, Row, Store};
+use gradspectra_files::counted;
 
 use crate::error::{Error, Result};
 use crate::estimate::cost::{Workload, training_seconds};
@@ -28,10 +29,10 @@ pub(crate) fn check_patience(row: &Row, backend: Backend) -> Result<()> {
     }
     Err(Error::Unfit {
         reason: format!(
-            "training {} for {} epochs takes about {} on this CPU; use --backend cuda, shorten it with --epochs, or go \
+            "training {} for {} takes about {} on this CPU; use --backend cuda, shorten it with --epochs, or go \
              on with --long",
             row.model,
-            training.epochs,
+            counted(training.epochs, "epochs"),
             duration(seconds)
         ),
     })
@@ -82,7 +83,7 @@ fn position(task: &Task, store: Option<&Store>) -> String {
                 Some(_) => "done".to_owned(),
                 None => duration(training_seconds(training, row)),
             };
-            format!("trained for {} epochs ({time})", training.epochs)
+            format!("trained for {} ({time})", counted(training.epochs, "epochs"))
         }
         (None, None) => "random parameters".to_owned(),
     };

@@ -5,6 +5,7 @@ use std::fmt;
 
 use gradspectra_data::DataRoot;
 use gradspectra_experiment::{Backend, Experiment, Store, TERMS};
+use gradspectra_files::counted;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -261,7 +262,13 @@ impl fmt::Display for TaskGraph {
         }
         let left = || self.tasks.iter().filter(|task| !task.done);
         let seconds = left().fold(0.0, |sum, task| sum + task.seconds);
-        writeln!(formatter, "{} of {} tasks to do, {} on 2 CPUs", left().count(), self.tasks.len(), duration(seconds))
+        writeln!(
+            formatter,
+            "{} of {} to do, {} on 2 CPUs",
+            left().count(),
+            counted(self.tasks.len(), "tasks"),
+            duration(seconds)
+        )
     }
 }
 

@@ -6,7 +6,7 @@ use gradspectra_data::{
     DataError, DataFacts, DataRoot, Examples, FileProvenance, LabelledDataSet, LoadOptions, Loaded, Normalisation,
     Split, read_idx,
 };
-use gradspectra_files::{FileKind, Kind, StoredArray};
+use gradspectra_files::{FileKind, Kind, StoredArray, counted};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl ArrayFiles {
         let shape = input_shape(inputs, &shape(inputs)?, labels.len())?;
         let classes = classes_of(&labels);
         if classes > labels.len().max(MANY) {
-            let found = format!("label {} beside {} examples", classes - 1, labels.len());
+            let found = format!("label {} beside {}", classes - 1, counted(labels.len(), "examples"));
             return Err(Error::malformed(path, found, "classes numbered from 0 on, fewer than examples"));
         }
         let facts = DataFacts { shape, classes, examples: labels.len() };
@@ -144,7 +144,11 @@ fn input_shape(path: &Path, shape: &[usize], examples: usize) -> Result<Vec<usiz
         return Err(Error::malformed(path, format!("an array of shape {shape:?}"), INPUTS));
     }
     if shape[0] != examples {
-        return Err(Error::malformed(path, format!("{} inputs for {examples} labels", shape[0]), "one label an input"));
+        return Err(Error::malformed(
+            path,
+            format!("{} for {}", counted(shape[0], "inputs"), counted(examples, "labels")),
+            "one label an input",
+        ));
     }
     Ok(of_input)
 }
@@ -199,7 +203,12 @@ fn by_rows(values: &[f64], shape: &[usize]) -> Vec<f64> {
 }
 
 fn integers(path: &Path) -> Result<Vec<u32>> {
-    let (shape, values) = array(path, LABELS)?;
+    let (shape, values) = if is_idx(path)? {
+        array(path, LABELS)?
+    } else {
+        let mut stored = StoredArray::open(path, None, LABELS)?;
+        (stored.shape.clone(), stored.values().map_err(|error| error.expecting(LABELS))?)
+    };
     if shape.len() != 1 || values.is_empty() {
         return Err(Error::malformed(path, format!("an array of shape {shape:?}"), LABELS));
     }
@@ -229,7 +238,9 @@ impl Scale {
             let entries = group * together..(group + 1) * together;
             let values = || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]);
             let count = (inputs * together) as f64;
-            let mean = values().sum::<f64>() / count;
+            // From the first on, so that the mean of equal entries is that entry to the last bit.
+            let first = training[group * together];
+            let mean = first + values().map(|x| x - first).sum::<f64>() / count;
             let deviation = (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
             std::iter::repeat_n((mean, deviation), together)
         };

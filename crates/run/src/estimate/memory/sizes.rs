@@ -1,6 +1,6 @@
 //! What a row holds, from the sizes of its data and network.
 
-use gradspectra_capture::GramBuilder;
+use gradspectra_capture::{GramBuilder, LayerSize};
 use gradspectra_data::LabelCorruption;
 use gradspectra_experiment::{Analysis, Axis, Matrix, Row, Store, Vectors};
 
@@ -10,8 +10,8 @@ use crate::fit::measured_of;
 use crate::schedule::task::Task;
 use crate::schedule::terms::GramTerms;
 
-/// Parameters up to which every term of a Gram matrix is one block.
-const SINGLE_BLOCKS: u64 = 128 * 4096;
+/// Blocks up to which every term of a Gram matrix is one of them.
+const SINGLE_BLOCKS: u64 = 128;
 /// Examples that run through a network at once for their factors.
 const FACTOR_CHUNK: usize = 500;
 
@@ -60,6 +60,10 @@ pub struct Sizes {
     pub activations: u64,
     /// Multiply-adds of a pass forward, an example.
     pub multiply_adds: u64,
+    /// The parameters of the largest block of G that comes of factors: above 8192 where an output has more weights.
+    pub block: u64,
+    /// The blocks that its layers' rows of G come in, each of [`GramBuilder::ROWS`] rows at the most; 0 where there are none.
+    pub blocks: u64,
     /// The numbers beside a layer's factors while the products of single examples are formed of them; 0 where they are not.
     pub copies: u64,
 }
@@ -77,6 +81,8 @@ impl Sizes {
             features: measured.features as u64,
             parameters: measured.parameters as u64,
             factors: layers.iter().map(|layer| layer.factors as u64).sum(),
+            block: layers.iter().map(|layer| layer.largest_block() as u64).max().unwrap_or(0),
+            blocks: layers.iter().map(blocks).sum(),
             activations: measured.activations,
             multiply_adds: measured.multiply_adds,
             copies: copies.unwrap_or(0) as u64,
@@ -114,9 +120,9 @@ impl Sizes {
         self.beside(row, self.block().min(share.parameters), row.iterations.min(LEAST_COLUMNS) as u64)
     }
 
-    /// The rows of the smallest block of G.
+    /// The rows of the smallest block of G, or the largest of those that come of factors.
     pub(super) fn block(&self) -> u64 {
-        self.parameters.min(LEAST_ROWS as u64)
+        self.parameters.min(LEAST_ROWS as u64).max(self.block)
     }
 
     /// What `row` holds beside with blocks of G of `rows` or, where its axis allows them, of `columns`.
@@ -160,7 +166,8 @@ impl Sizes {
     /// takes: the product in f32, or some of the block's rows in f64.
     fn matrices(&self, row: &Row) -> u64 {
         let iterations = row.iterations as u64;
-        let sums = if self.parameters > SINGLE_BLOCKS { 4 } else { 2 };
+        let blocks = self.blocks.max(self.parameters.div_ceil(GramBuilder::ROWS as u64));
+        let sums = if blocks > SINGLE_BLOCKS { 4 } else { 2 };
         let exact = 2 * self.parameters.min(GramBuilder::DOUBLE_ROWS as u64);
         (sums * iterations + iterations.max(exact)) * iterations
     }
@@ -170,4 +177,9 @@ impl Sizes {
         let iterations = row.iterations as u64;
         ((room / F32).saturating_sub(self.matrices(row)) / iterations.max(1)).saturating_sub(self.block())
     }
+}
+
+/// The blocks of at most [`GramBuilder::ROWS`] rows that those of a layer make.
+fn blocks(layer: &LayerSize) -> u64 {
+    layer.blocks().iter().map(|block| block.len().div_ceil(GramBuilder::ROWS) as u64).sum()
 }
