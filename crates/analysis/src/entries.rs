@@ -53,7 +53,7 @@ pub enum DrawReading {
     /// Other positions for each sample, from the random stream of the sample's number.
     #[default]
     PerSample,
-    /// The same positions for every sample of one length.
+    /// Positions that are equal for every sample of one length.
     Shared,
 }
 

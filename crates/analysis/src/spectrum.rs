@@ -41,7 +41,7 @@ impl Spectrum {
     ///
     /// # Errors
     ///
-    /// Those of [`symmetric_eigenvalues`], or a trace beyond the range of `f64`.
+    /// The errors of [`symmetric_eigenvalues`], or a trace beyond the range of `f64`.
     pub fn of_gram(gram: MatRef<'_, f64>) -> Result<Self> {
         let order = gram.nrows() as f64;
         let eigenvalues = symmetric_eigenvalues(gram)?;

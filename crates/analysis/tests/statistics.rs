@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use gradspectra_analysis::{AnalysisError, EigengapReading, KsTest, NormalityTest, PowerLawFit, Spectrum};
 use proptest::prelude::*;
 use serde_json::Value;
+use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 /// Relative agreement of estimates and statistics.
 const CLOSE: f64 = 1e-9;
@@ -93,6 +94,19 @@ fn unfit_samples_are_refused() {
 fn the_critical_distance_is_the_papers() {
     assert_eq!((KsTest::critical_distance(1000) * 1e4).round(), 430.0);
     assert_eq!((KsTest::critical_distance(200) * 1e4).round(), 962.0);
+}
+
+/// K² of a normal sample is χ² with two degrees of freedom.
+#[test]
+fn p_values_are_those_of_a_chi_squared_by_statrs() {
+    let chi_squared = ChiSquared::new(2.0).unwrap();
+    for spread in [0.5, 1.0, 1.5, 2.0] {
+        let sample: Vec<f64> =
+            (1..200).map(|k| ((k as f64 / 200.0 - 0.5) * 3.0).sinh() * spread + f64::from(k % 7)).collect();
+        let test = NormalityTest::of(&sample).unwrap();
+        let right = chi_squared.sf(test.statistic);
+        assert!((test.p_value - right).abs() < 1e-9 * right, "{} is not {right}", test.p_value);
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Precision {
 /// It is held as the Gram matrix of the centred gradients g_t − ḡ with what leads back to the plain one: a mean
 /// gradient far larger than the noise around it does not drown the tail of the covariance in rounding.
 ///
-/// Those of disjoint sets of parameters add up to that of all. Where they are plain inner products, with g_tᵀ ḡ and ‖ḡ‖²
+/// The Gram matrices of disjoint sets of parameters add up to that of all. Where they are plain inner products, with g_tᵀ ḡ and ‖ḡ‖²
 /// beside them, their sum is [`centred`](Self::centred) afterwards.
 #[derive(Debug, PartialEq)]
 pub struct Gram {
@@ -199,7 +199,7 @@ impl Gram {
         self.mean_squared_norm > RATIO * noise
     }
 
-    /// The same, centred in f64, of plain inner products.
+    /// The Gram matrix, centred in f64, of plain inner products.
     pub fn centred(self) -> Self {
         let (precision, exponent) = (self.precision, self.exponent);
         let mut gram = Self { precision, exponent, ..Self::from_inner_products(self.centred) };

@@ -20,7 +20,7 @@ use serde_json::Value;
 const SPECTRUM: f64 = 1e-3;
 /// Relative agreement of gradient norms.
 const NORM: f64 = 1e-4;
-/// The same where BatchNorm divides by the deviation of almost constant pixels: f32 inputs alone move a norm by 1.02e-4,
+/// The tolerance where BatchNorm divides by the deviation of almost constant pixels: f32 inputs alone move a norm by 1.02e-4,
 /// in PyTorch as here.
 const NORM_OF_BATCH_STATISTICS: f64 = 2e-4;
 /// Relative agreement of both ways.

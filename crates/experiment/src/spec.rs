@@ -73,12 +73,12 @@ impl DataSpec {
         &*self.0
     }
 
-    /// The same with its files relative to `folder`.
+    /// The data set with its files relative to `folder`.
     pub fn in_folder(&self, folder: &Path) -> Self {
         Self(self.0.with_paths(&|path| folder.join(path)))
     }
 
-    /// The same whatever its files' paths: what is in them is known otherwise.
+    /// The data set without its files' paths: what is in the files is known otherwise.
     pub fn anywhere(&self) -> Self {
         Self(self.0.with_paths(&|_| PathBuf::new()))
     }

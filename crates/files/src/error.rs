@@ -64,7 +64,7 @@ impl Error {
         }
     }
 
-    /// The same with `expected` in place of what a reader that knows less of the file expected.
+    /// The error with `expected` in place of what a reader that knows less of the file expected.
     pub fn expecting(self, expected: impl Into<String>) -> Self {
         match self {
             Self::Malformed { path, found, .. } => Self::Malformed { path, found, expected: expected.into() },

@@ -5,6 +5,7 @@ mod analyze;
 mod fit;
 mod matrix_file;
 mod norms;
+mod shape;
 
 pub use analyze::{AnalyzeOptions, Fitted, MatrixReport, MatrixSpectrum, analyze};
 pub use fit::{FileFit, Top, fit_file};

@@ -126,7 +126,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 impl ExamplesError {
-    /// The same where the batch is of the examples `indices`.
+    /// The error where the batch is of the examples `indices`.
     fn of(self, indices: &[u32]) -> Self {
         match self {
             Self::Label { example, label, classes } => {

@@ -57,7 +57,7 @@ impl Reporter {
         }
     }
 
-    /// The same, but for errors only.
+    /// The reporter, but for errors only.
     pub(crate) fn quiet(self) -> Self {
         Self { verbosity: Verbosity::Quiet, ..self }
     }

@@ -24,12 +24,12 @@ pub struct LayerSize {
 }
 
 impl LayerSize {
-    /// That of Burn's `Linear`, with a bias.
+    /// The size of Burn's `Linear`, with a bias.
     pub fn linear(inputs: usize, outputs: usize) -> Self {
         Self { weight: inputs * outputs, row: outputs, bias: outputs, deltas: outputs, factors: inputs + outputs }
     }
 
-    /// That of a layer whose factor is the gradient.
+    /// The size of a layer whose factor is the gradient.
     pub fn explicit(parameters: usize) -> Self {
         Self { weight: parameters, row: 1, bias: 0, deltas: 0, factors: parameters }
     }

@@ -50,7 +50,7 @@ impl GramBuilder {
         Ok(Self { gram, term: None, product, products: Products::default() })
     }
 
-    /// The same with products in f32 formed on `device`, those in f64 on the CPU.
+    /// A builder with products in f32 formed on `device`, those in f64 on the CPU.
     pub fn on(self, device: &Device) -> Self {
         Self { products: Products::on(device), ..self }
     }

@@ -64,7 +64,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    /// Those of `model`; none of them is initialised by being looked at.
+    /// The parameters of `model`; none of them is initialised by being looked at.
     pub fn of<M: Module>(model: &M, skip_enum_variants: bool) -> Vec<Parameter> {
         let mut parameters = Self { path: Vec::new(), containers: Vec::new(), skip_enum_variants, found: Vec::new() };
         model.visit(&mut parameters);

@@ -18,7 +18,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Those of the file at `path`, whose format its first bytes tell.
+    /// The parameters in the file at `path`, whose format its first bytes tell.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
         let unreadable = |reason: String| CheckpointError::Unreadable { path: path.to_owned(), reason };
         let kind = FileKind::of(path).map_err(|error| unreadable(error.to_string()))?;

@@ -75,7 +75,7 @@ impl Workload {
         Self::with_sizes(&Sizes::of(row), row)
     }
 
-    /// The same for data and a network of other sizes than the row's.
+    /// The sizes for data and a network of other sizes than the row's.
     pub fn with_sizes(sizes: &Sizes, row: &Row) -> Self {
         let plain = row.batch_size == 1 && row.vectors == Vectors::Gradients && sizes.factors > 0;
         let (use_of_g, parameters) = match row.analysis {

@@ -39,7 +39,7 @@ pub struct MemoryEstimate {
     pub fixed: u64,
     /// What the largest row holds beside: G or blocks of it, the T × T matrices.
     pub rows: u64,
-    /// The same with blocks of G as small as they are made.
+    /// The memory of rows with blocks of G as small as they are made.
     pub least_rows: u64,
 }
 
@@ -53,7 +53,7 @@ impl MemoryEstimate {
         Self::of_shares(rows.into_iter().map(|row| Ok((row, Share::ALL))))
     }
 
-    /// The same for rows of which as much is captured as their shares say.
+    /// The estimate for rows of which as much is captured as their shares say.
     pub(crate) fn of_shares<'a>(rows: impl IntoIterator<Item = Result<(&'a Row, Share)>>) -> Result<Self> {
         let (mut all, mut drawn, mut passed) = (Self::default(), 0, 0);
         for row in rows {
@@ -190,7 +190,7 @@ pub fn gigabytes(bytes: u64) -> String {
     units::in_units(bytes, false)
 }
 
-/// The same for what is needed, rounded up: as much as is told is enough.
+/// Bytes in words, for what is needed, rounded up: as much as is told is enough.
 pub fn at_least(bytes: u64) -> String {
     units::in_units(bytes, true)
 }

@@ -37,7 +37,7 @@ pub(crate) struct Part {
 }
 
 impl GramTerms {
-    /// Those of `task`.
+    /// The terms of `task`.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl GramTerms {
         Self::by(task, task.is_factored())
     }
 
-    /// Those of `task` by factors of examples, or by blocks of rows of G.
+    /// The terms of `task` by factors of examples, or by blocks of rows of G.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl GramTerms {
         Ok(terms)
     }
 
-    /// Those of `task`, where machines can form them apart.
+    /// The terms of `task`, where machines can form them apart.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl GramTerms {
         }
     }
 
-    /// The same sum by blocks of parameters.
+    /// The sum of all terms by blocks of parameters.
     pub(crate) fn by_blocks(&self) -> Vec<Range<usize>> {
         gram_terms(&self.blocks())
     }

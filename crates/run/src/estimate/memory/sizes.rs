@@ -94,7 +94,7 @@ impl Sizes {
         self.fixed(row, row.iterations * row.batch_size) + self.rows(row, Share::ALL)
     }
 
-    /// The same where no more than `share` is captured.
+    /// The sizes where no more than `share` is captured.
     pub(super) fn captured(self, share: Share) -> Self {
         let activations = if share.parameters > 0 { self.activations } else { 0 };
         Self { factors: self.factors.min(share.factors), activations, ..self }
