@@ -11,6 +11,7 @@ use crate::data::DataRoot;
 use crate::error::{Error, Result};
 use crate::execute::{RunOptions, make_part, run_groups, train};
 use crate::experiment::Experiment;
+use crate::kept::check_tasks_kept;
 use crate::memory::{self, MemoryEstimate, Share, gigabytes};
 use crate::minibatches::sized;
 use crate::position::stored;
@@ -163,15 +164,48 @@ fn is_done(task: &Task, options: &GraphOptions) -> bool {
     !options.fresh && options.store.is_some_and(|store| task.is_done(store))
 }
 
+/// Some tasks of a run.
+struct Chosen {
+    groups: Vec<Vec<Task>>,
+    trainings: BTreeMap<String, Task>,
+    parts: BTreeMap<String, (Task, GramTerms, Part)>,
+}
+
+/// Refuses the tasks `ids` of a run of `experiments` where they cannot be done, before anything is.
+///
+/// # Errors
+///
+/// An id that no task has; a row or a part whose training is neither done nor among `ids`; a finished result of other
+/// settings in the place of a row's; memory that does not suffice.
+pub fn check_tasks(experiments: &[Experiment], ids: &[String], store: &Store, options: &RunOptions) -> Result<()> {
+    chosen(experiments, ids, &DataRoot::new(options.data_dir.clone())?, store, options).map(|_| ())
+}
+
 /// Does the tasks `ids` of a run of `experiments`, and no other.
 ///
 /// # Errors
 ///
-/// An id that no task has; a row or a part whose training is neither done nor among `ids`; memory that does not suffice;
-/// what keeps a task from being done, after the others are.
+/// As of [`check_tasks`]; what keeps a task from being done, after the others are.
 pub fn run_tasks(experiments: &[Experiment], ids: &[String], store: &Store, options: &RunOptions) -> Result<()> {
     let data = DataRoot::new(options.data_dir.clone())?;
-    let mut groups = tasks(experiments, &options.seeds, options.backend, &data)?;
+    let Chosen { groups, trainings, parts } = chosen(experiments, ids, &data, store, options)?;
+    for task in trainings.values().filter(|task| stored(store, &task.position.key()).is_none()) {
+        train(task, &data, store, options).map_err(|error| task.failed(error))?;
+    }
+    for (task, _, part) in parts.values() {
+        make_part(task, part, &data, store, options).map_err(|error| task.failed(error))?;
+    }
+    run_groups(groups, &data, store, options)
+}
+
+fn chosen(
+    experiments: &[Experiment],
+    ids: &[String],
+    data: &DataRoot,
+    store: &Store,
+    options: &RunOptions,
+) -> Result<Chosen> {
+    let mut groups = tasks(experiments, &options.seeds, options.backend, data)?;
     let mut unknown: BTreeSet<&String> = ids.iter().collect();
     let mut trainings: BTreeMap<String, Task> = BTreeMap::new();
     let mut parts: BTreeMap<String, (Task, GramTerms, Part)> = BTreeMap::new();
@@ -197,14 +231,11 @@ pub fn run_tasks(experiments: &[Experiment], ids: &[String], store: &Store, opti
         return Err(Error::NoSuchTask { id: id.clone() });
     }
     groups.retain(|group| !group.is_empty());
+    if !options.replace {
+        check_tasks_kept(groups.iter().flatten(), store)?;
+    }
     check_memory(&groups, &parts, store, options)?;
-    for task in trainings.values().filter(|task| stored(store, &task.position.key()).is_none()) {
-        train(task, &data, store, options).map_err(|error| task.failed(error))?;
-    }
-    for (task, _, part) in parts.values() {
-        make_part(task, part, &data, store, options).map_err(|error| task.failed(error))?;
-    }
-    run_groups(groups, &data, store, options)
+    Ok(Chosen { groups, trainings, parts })
 }
 
 /// The parts among `ids` of the Gram matrices of `group`.

@@ -23,6 +23,7 @@ mod files;
 mod fit;
 mod graph;
 mod interrupt;
+mod kept;
 mod markup;
 mod matrix_file;
 pub mod memory;
@@ -46,6 +47,7 @@ mod table;
 mod task;
 mod terms;
 mod track;
+mod words;
 
 pub use burn;
 pub use faer;
@@ -61,8 +63,9 @@ pub use error::{Error, Result};
 pub use execute::{RunOptions, run};
 pub use experiment::{Analysis, Axis, CaptureInputs, Experiment, Matrix, PaperFigures, Row, SpectrumValues, Vectors};
 pub use fit::{FileFit, Top, fit_file};
-pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, run_tasks};
+pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, check_tasks, run_tasks};
 pub use interrupt::end_on_signals;
+pub use kept::check_kept;
 pub use matrix_file::Orientation;
 pub use merge::{Merged, merge};
 pub use npy::values as read_values;
@@ -81,7 +84,7 @@ pub use subject::{BoxError, DataSource, DataSpec, ModelSpec};
 pub use table::{Figures, Measure, Table, TableFormat, TableRow, wrapped};
 pub use task::TaskKeys;
 pub use terms::forget_terms;
-pub use track::{Track, TrackFormat, TrackPoint, TrackedLaw, followed, track};
+pub use track::{Track, TrackFormat, TrackPoint, TrackedLaw, check_track, followed, track};
 
 /// The program that runs.
 #[derive(Debug, Clone)]

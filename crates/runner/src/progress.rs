@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
+mod heartbeat;
+
+use heartbeat::Heartbeat;
+
 /// How much a run says beside its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
@@ -26,6 +30,7 @@ pub struct Reporter {
 /// One long step; dropping it ends it.
 pub(crate) struct Step {
     bar: Option<ProgressBar>,
+    heartbeat: Option<Heartbeat>,
     title: String,
     started: Instant,
     quiet: bool,
@@ -79,7 +84,8 @@ impl Reporter {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Step { bar, title, started: Instant::now(), quiet }
+        let heartbeat = (!self.terminal && !quiet).then(|| Heartbeat::new(title.clone(), total));
+        Step { bar, heartbeat, title, started: Instant::now(), quiet }
     }
 }
 
@@ -88,6 +94,9 @@ impl Step {
     pub(crate) fn at(&self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
+        }
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.at(done);
         }
     }
 
@@ -101,7 +110,8 @@ impl Step {
     }
 
     /// Ends the step, says so and returns how long it took, in seconds.
-    pub(crate) fn finish(self) -> f64 {
+    pub(crate) fn finish(mut self) -> f64 {
+        self.heartbeat = None;
         let seconds = self.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

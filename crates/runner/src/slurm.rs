@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer};
 use crate::error::{Error, Result};
 use crate::graph::{PlannedTask, TaskGraph, TaskKind};
 use crate::store::Store;
+use crate::words::Fault;
+use crate::words::lines::Lines;
 use crate::{files, memory};
 
 /// What a cluster is asked for, beside what the tasks' estimates say.
@@ -58,8 +60,14 @@ impl Cluster {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
         toml::from_str(&text).map_err(|error| {
-            let keys = "partition, account, time, memory, cpus, gpus, at-once, modules, sbatch";
-            Error::malformed(path, error.message().to_owned(), keys)
+            let lines = Lines::of(&text);
+            let place = error.span().map_or(0, |span| span.start);
+            let mut keys = lines.key_at(place);
+            if error.message().starts_with("unknown field") {
+                keys.pop();
+            }
+            let reason = format!("line {}: {}", lines.at(place), Fault::told(error.message(), keys).text);
+            Error::Experiment { path: path.to_owned(), reason }
         })
     }
 }

@@ -38,14 +38,17 @@ pub(crate) fn named(part: &impl Serialize) -> String {
     serde_json::to_string(part).expect("a specification is plain data")
 }
 
+/// What of a row decides its result, but for the content of the files that it names.
+pub(crate) fn bare(row: &Row) -> Row {
+    let row = Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
+    Row { data_set: row.data_set.anywhere(), ..row }
+}
+
 impl Task {
     fn new(experiment: &str, row: &Row, seed: u64, backend: Backend, unofficial_files: Vec<String>) -> Result<Self> {
         let position = PositionSpec::of(row, seed + row.seed_offset, backend, unofficial_files)?;
         let minibatches_sha256 = row.minibatches.as_deref().map(files::sha256_of_file).transpose()?;
-        let bare =
-            Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
-        let bare = Row { data_set: row.data_set.anywhere(), ..bare };
-        let identity = Identity { row: &bare, position: &position, minibatches_sha256: &minibatches_sha256 };
+        let identity = Identity { row: &bare(row), position: &position, minibatches_sha256: &minibatches_sha256 };
         let key = files::sha256(named(&identity).as_bytes());
         Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position, minibatches_sha256 })
     }

@@ -4,9 +4,10 @@ mod format;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use gradspectra_data::DataRoot;
-use gradspectra_models::{Examples, Model, TrainingEvent, TrainingState, mean_loss};
+use gradspectra_models::{Examples, Model, TrainingEvent, TrainingState, detached, mean_loss};
 use serde::{Deserialize, Serialize};
 
 pub use format::TrackFormat;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::execute::{Group, RunOptions, name};
 use crate::experiment::{Analysis, Experiment, Row};
 use crate::files;
+use crate::kept::{self, Others};
 use crate::plan::check_patience;
 use crate::plots;
 use crate::position::Positions;
@@ -114,24 +116,46 @@ pub fn followed(mut experiment: Experiment, named: bool) -> Result<Experiment> {
     Ok(experiment)
 }
 
-/// Trains as the rows of `experiment` ask and captures their spectra every `every` steps; writes the captures and
-/// their plots to `store`.
-///
-/// A capture that is at hand, of a run that was broken off, is not made again.
+/// Refuses to follow rows before anything is done.
 ///
 /// # Errors
 ///
-/// A row that cannot be [followed], or the first that cannot be followed to its end.
+/// A row that cannot be [followed], or that trains for hours on the CPU; captures in `store` that would be replaced by those
+/// of other settings, or would be dropped as they are between those of every `every` steps.
+pub fn check_track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<()> {
+    let experiment = &followed(experiment.clone(), true)?;
+    let data = DataRoot::new(options.data_dir.clone())?;
+    let mut others = Others::default();
+    for task in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)?.iter().flatten() {
+        if !options.long {
+            check_patience(&task.row, options.backend).map_err(|error| task.failed(error))?;
+        }
+        let asked = Track::of(task, options.backend, every);
+        let differences = asked.stored(store).map(|there| asked.differences(&there)).unwrap_or_default();
+        if !options.replace && !differences.is_empty() {
+            others.add(format!("{}.track", task.id()), differences);
+        }
+    }
+    others.refuse(store)
+}
+
+/// Trains as the rows of `experiment` ask and captures their spectra every `every` steps; writes the captures and
+/// their plots to `store`.
+///
+/// A capture that is at hand, of a run that was broken off, is not made again, and the training goes on after the epoch that
+/// was saved last.
+///
+/// # Errors
+///
+/// As of [`check_track`], or the first row that cannot be followed to its end.
 pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<Vec<Track>> {
     let experiment = &followed(experiment.clone(), true)?;
+    check_track(experiment, store, options, every)?;
     let device = options.backend.device(options.device)?.autodiff();
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut tracks = Vec::new();
     for tasks in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)? {
         let first = &tasks[0];
-        if !options.long {
-            check_patience(&first.row, options.backend).map_err(|error| first.failed(error))?;
-        }
         let group = Group { tasks: &tasks, position: &first.position, device: &device, data: &data, store, options };
         tracks.extend(group.position.model.network().follow(&group, every).map_err(|error| first.failed(error))?);
     }
@@ -178,17 +202,7 @@ impl<'a, M: Model> Follower<'a, M> {
     ) -> Self {
         let training = group.position.training.as_ref();
         let last = training.map_or(0, |training| training.steps(set.examples().len()));
-        let begun = |task: &Task| Track {
-            program: crate::program(),
-            task: task.key.clone(),
-            experiment: task.experiment.clone(),
-            row: task.row.clone(),
-            seed: task.seed,
-            backend: group.options.backend,
-            every,
-            points: Vec::new(),
-        };
-        let tracks: Vec<_> = group.tasks.iter().map(begun).collect();
+        let tracks: Vec<_> = group.tasks.iter().map(|task| Track::of(task, group.options.backend, every)).collect();
         let known =
             tracks.iter().map(|track| if group.options.fresh { BTreeMap::new() } else { track.known(group.store) });
         Self { group, set, seen: seen.examples(), every, last, known: known.collect(), tracks }
@@ -236,11 +250,24 @@ impl<'a, M: Model> Follower<'a, M> {
             };
             say(format!("  {}: {point}", name(task)));
             track.points.push(point);
-            if known.is_empty() {
-                track.write(store)?;
-            }
+            // With those ahead that are at hand, so that a break loses none.
+            let points = track.points.iter().chain(known.values()).cloned().collect();
+            Track { points, ..track.clone() }.write(store)?;
         }
         Ok(())
+    }
+
+    /// Takes the points up to `step` from those at hand, if they are all there.
+    fn take_until(&mut self, step: usize) -> bool {
+        let due: Vec<usize> = (0..=step).filter(|step| self.is_due(*step)).collect();
+        let complete = self.known.iter().all(|known| due.iter().all(|step| known.contains_key(step)));
+        if complete {
+            for (track, known) in self.tracks.iter_mut().zip(&mut self.known) {
+                let ahead = known.split_off(&(step + 1));
+                track.points.extend(std::mem::replace(known, ahead).into_values());
+            }
+        }
+        complete
     }
 
     fn run(mut self, model: M) -> Result<Vec<Track>> {
@@ -253,14 +280,32 @@ impl<'a, M: Model> Follower<'a, M> {
         let seed = tasks[0].own_seed();
         let model = position.initialised(model)?;
         let set = self.set;
-        self.at(&model, 0, |line| options.reporter.line(line))?;
         let (reporter, keep_every) = (options.reporter, options.keep_every);
         let positions = Positions { store, device, reporter, keep_every };
-        let state = TrainingState::new(model, training);
+        // Apart from a row's training at the same position, which may have come further.
+        let key = files::sha256(format!("track of {}", position.key()).as_bytes());
+        let mut state = positions.begun(&key, detached(&model), training);
+        let saved = state.epochs().len();
+        if saved > 0 && self.take_until(saved * self.last / training.epochs) {
+            let taken = self.tracks.iter().map(|track| track.points.len()).sum::<usize>();
+            reporter.line(format!("  {taken} captures are at hand"));
+        } else {
+            state = TrainingState::new(model, training);
+            self.at(state.model(), 0, |line| reporter.line(line))?;
+        }
+        let mut kept = Instant::now();
         positions.train(state, training, seed, set, |state, event, bar| match event {
             TrainingEvent::Step(step) => self.at(state.model(), step, |line| bar.line(line)),
+            TrainingEvent::Epoch(_) if kept.elapsed() >= keep_every => {
+                kept = Instant::now();
+                positions.keep_state(&key, state)
+            }
             TrainingEvent::Epoch(_) => Ok(()),
         })?;
+        for track in &self.tracks {
+            track.write(store)?;
+        }
+        store.forget_begun(&key, None);
         Ok(self.tracks)
     }
 }
@@ -287,19 +332,52 @@ fn capture<M: Model>(captured: &mut Captured<M>, task: &Task) -> Result<(Option<
 }
 
 impl Track {
+    /// The track of `task` before its first capture.
+    fn of(task: &Task, backend: Backend, every: usize) -> Self {
+        Self {
+            program: crate::program(),
+            task: task.key.clone(),
+            experiment: task.experiment.clone(),
+            row: task.row.clone(),
+            seed: task.seed,
+            backend,
+            every,
+            points: Vec::new(),
+        }
+    }
+
+    /// What differs between this and the track `there` in its place; nothing where none of its captures would be lost.
+    fn differences(&self, there: &Self) -> Vec<String> {
+        if there.task != self.task {
+            let mut found = kept::of_rows(&there.row, &self.row);
+            found.extend(kept::different("program", &there.program, &self.program));
+            found.extend(kept::different("backend", there.backend.name(), self.backend.name()));
+            return kept::told(found, &self.row);
+        }
+        let last = there.points.last().map_or(0, |point| point.step);
+        let is_lost = |point: &TrackPoint| !point.step.is_multiple_of(self.every) && point.step != last;
+        match there.points.iter().any(is_lost) {
+            true => kept::different("every", &there.every.to_string(), &self.every.to_string()).into_iter().collect(),
+            false => Vec::new(),
+        }
+    }
+
     fn file(&self, store: &Store, ending: &str) -> PathBuf {
         store.row_file(&self.experiment, &self.row.id, self.seed, ending)
     }
 
+    /// The track in its place in the store, of whatever task, if it is whole.
+    fn stored(&self, store: &Store) -> Option<Self> {
+        let stored: StoredTrack = read_json(&self.file(store, "track.json"))?;
+        let csv = std::fs::read_to_string(self.file(store, "track.csv")).ok()?;
+        let whole = stored.points_sha256 == files::sha256(csv.as_bytes());
+        whole.then(|| Self { points: format::points(&csv), ..stored.track })
+    }
+
     /// The captures of the same task in the store, as far as they are whole.
     fn known(&self, store: &Store) -> BTreeMap<usize, TrackPoint> {
-        let read = || {
-            let stored: StoredTrack = read_json(&self.file(store, "track.json"))?;
-            let csv = std::fs::read_to_string(self.file(store, "track.csv")).ok()?;
-            let whole = stored.track.task == self.task && stored.points_sha256 == files::sha256(csv.as_bytes());
-            whole.then(|| format::points(&csv))
-        };
-        read().unwrap_or_default().into_iter().map(|point| (point.step, point)).collect()
+        let points = self.stored(store).filter(|there| there.task == self.task).map(|there| there.points);
+        points.unwrap_or_default().into_iter().map(|point| (point.step, point)).collect()
     }
 
     /// Writes the captures as CSV, and what they are of as JSON.

@@ -15,6 +15,7 @@ use super::labelled::Labels;
 use super::network::{AnyNetwork, Network};
 use super::source::{AnySource, DataSource, Source};
 use crate::array_files::ArrayFiles;
+use crate::words::{Fault, among};
 
 /// Makes what is registered of its settings.
 type Make<T> = fn(&'static str, Map<String, Value>) -> Result<Arc<T>, String>;
@@ -91,7 +92,12 @@ fn insert<T: ?Sized, S: 'static>(
 }
 
 fn parsed<S: DeserializeOwned>(settings: Map<String, Value>) -> Result<S, String> {
-    serde_json::from_value(Value::Object(settings)).map_err(|error| error.to_string())
+    let parsed = serde_json::from_value(Value::Object(settings.clone()));
+    parsed.map_err(|error| match toml::Table::try_from(&settings).map(toml::Table::try_into::<S>) {
+        // Which key it is, JSON's reader does not say.
+        Ok(Err(error)) => Fault::of(&error, &[]).text,
+        _ => Fault::told(&error.to_string(), Vec::new()).text,
+    })
 }
 
 /// Admits the network `A` to experiment files as `{ kind = "…" }`.
@@ -138,15 +144,7 @@ pub(super) fn no_source(kind: &str) -> String {
 }
 
 fn unknown(what: &str, kind: &str, known: Vec<&str>) -> String {
-    /// Names that are less alike are no misspelling.
-    const ALIKE: f64 = 0.8;
-    let likeness = |known: &&&str| strsim::jaro_winkler(kind, known);
-    let nearest = known.iter().max_by(|first, second| likeness(first).total_cmp(&likeness(second)));
-    let meant = match nearest.filter(|nearest| likeness(nearest) >= ALIKE) {
-        Some(nearest) => format!("did you mean {nearest}? There are"),
-        None => "expected one of".to_owned(),
-    };
-    format!("{what} is {kind:?}; {meant} {}", known.join(", "))
+    format!("{what} is {kind:?}; {}", among(kind, &known))
 }
 
 #[cfg(test)]

@@ -1,0 +1,197 @@
+//! What readers of TOML, JSON and the command line say, in words of who wrote it.
+
+pub(crate) mod lines;
+
+use std::fmt::Display;
+
+/// `known` as an answer to a name that is not among them, the nearest first where one is near.
+pub(crate) fn among(given: &str, known: &[&str]) -> String {
+    /// Names that are less alike are no misspelling.
+    const ALIKE: f64 = 0.8;
+    let likeness = |known: &&&str| strsim::jaro_winkler(given, known);
+    let nearest = known.iter().max_by(|first, second| likeness(first).total_cmp(&likeness(second)));
+    let meant = match nearest.filter(|nearest| likeness(nearest) >= ALIKE) {
+        Some(nearest) => format!("did you mean {nearest}? There are"),
+        None => "expected one of".to_owned(),
+    };
+    format!("{meant} {}", known.join(", "))
+}
+
+/// What serde found wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The key, with those above it, as far as they are known: `training.epochs`.
+    pub(crate) path: Vec<String>,
+    /// What is wrong, in one line.
+    pub(crate) text: String,
+}
+
+impl Fault {
+    /// The fault that `error` tells of, somewhere below the key `path`.
+    pub(crate) fn of(error: &toml::de::Error, path: &[&str]) -> Self {
+        let told = error.to_string();
+        let keys = told.trim_end().rsplit('\n').next().and_then(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+        let path = path.iter().copied().chain(keys.into_iter().flat_map(|keys| keys.split('.')));
+        Self::told(error.message(), path.map(str::to_owned).collect())
+    }
+
+    /// The fault of which a reader says `message`, at the key `path`.
+    pub(crate) fn told(message: &str, mut path: Vec<String>) -> Self {
+        let message = message.trim().replace('\n', " ");
+        let key = path.join(".");
+        let (head, expected) = message.split_once(", expected ").unwrap_or((&message, ""));
+        if let Some(found) = head.strip_prefix("invalid type: ").or_else(|| head.strip_prefix("invalid value: ")) {
+            let (found, expected) = (found_in_words(found), expected_in_words(expected, path.last()));
+            let text = match key.as_str() {
+                "" => format!("{found} is written; expected {expected}"),
+                key => format!("{key} is {found}; expected {expected}"),
+            };
+            return Self { path, text };
+        }
+        if let Some(given) = quoted(head, "unknown variant ") {
+            let known = names(expected);
+            let subject = if key.is_empty() { "a value".to_owned() } else { key };
+            let text = format!("{subject} is {given:?}; {}", among(given, &known));
+            return Self { path, text };
+        }
+        if let Some(given) = quoted(head, "unknown field ") {
+            let known = names(expected);
+            let place = if key.is_empty() { "there".to_owned() } else { format!("in {key}") };
+            let text = match known.is_empty() {
+                true => format!("{given} is no key {place}, where there is none: leave it out"),
+                false => format!("{given} is no key {place}; {}", among(given, &known)),
+            };
+            path.push(given.to_owned());
+            return Self { path, text };
+        }
+        if let Some(name) = quoted(&message, "missing field ") {
+            let name = if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+            return Self { path, text: missing(&[name]) };
+        }
+        if let Some(name) = quoted(&message, "duplicate field ") {
+            return Self { path, text: format!("{name} is given twice; give it once") };
+        }
+        Self { path, text: message }
+    }
+}
+
+/// What is said of keys that are not given.
+pub(crate) fn missing(names: &[impl Display]) -> String {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    match &names[..] {
+        [name] => format!("{name} is missing; give it"),
+        [first @ .., last] => format!("{} and {last} are missing; give them", first.join(", ")),
+        [] => String::new(),
+    }
+}
+
+/// The keys of `required` that `table` lacks.
+pub(crate) fn missing_of<'a>(table: &toml::Table, required: &[&'a str]) -> Vec<&'a str> {
+    required.iter().copied().filter(|key| !table.contains_key(*key)).collect()
+}
+
+/// The name in backticks behind `before`.
+fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
+    message.strip_prefix(before)?.strip_prefix('`')?.split('`').next()
+}
+
+/// The names in backticks.
+fn names(expected: &str) -> Vec<&str> {
+    expected.split('`').skip(1).step_by(2).collect()
+}
+
+/// A value that was found, as serde names it.
+fn found_in_words(found: &str) -> String {
+    for kind in ["integer `", "floating point `", "boolean `", "character `"] {
+        if let Some(value) = found.strip_prefix(kind) {
+            return value.trim_end_matches('`').to_owned();
+        }
+    }
+    match found {
+        "sequence" => "a list".to_owned(),
+        "map" => "a group of settings".to_owned(),
+        "null" | "unit value" => "nothing".to_owned(),
+        other => other.strip_prefix("string ").unwrap_or(other).to_owned(),
+    }
+}
+
+/// What was expected of the key `key`, as serde names it.
+fn expected_in_words(expected: &str, key: Option<&String>) -> String {
+    /// Counts that are not 0, with the least that they are.
+    const COUNTS: [(&str, u32); 9] = [
+        ("batch-size", 1),
+        ("batch", 1),
+        ("epochs", 1),
+        ("width", 1),
+        ("iterations", 2),
+        ("top", 2),
+        ("sampled-parameters", 1),
+        ("cpus", 1),
+        ("at-once", 1),
+    ];
+    let least = || COUNTS.iter().find(|(name, _)| key.is_some_and(|key| key == name)).map_or(0, |(_, least)| *least);
+    match expected {
+        "usize" | "u64" | "u32" | "u16" | "u8" => format!("a whole number from {}", least()),
+        "isize" | "i64" | "i32" | "i16" | "i8" => "a whole number".to_owned(),
+        "f64" | "f32" | "a float" => "a number".to_owned(),
+        "a string" | "string" | "str" => "text in quotes".to_owned(),
+        "path string" | "a path string" => "the path of a file in quotes".to_owned(),
+        "a boolean" | "bool" => "true or false".to_owned(),
+        "a sequence" => "a list in [ ]".to_owned(),
+        "a map" => "settings, as { key = value }".to_owned(),
+        _ if expected.starts_with("internally tagged enum") => "settings, as { kind = \"…\" }".to_owned(),
+        _ if expected.starts_with("struct ") => "settings, as { key = value }".to_owned(),
+        _ if expected.contains("enum") || expected.contains("variant") || expected == "string or map" => {
+            "a name in quotes".to_owned()
+        }
+        other => other.to_owned(),
+    }
+}
+
+/// A usage error of the command line without words of Rust, and without a tip that does not help with a negative number.
+pub(crate) fn of_usage(text: &str) -> String {
+    const WORDS: [(&str, &str); 6] = [
+        ("invalid digit found in string", "expected a whole number from 0"),
+        ("cannot parse integer from empty string", "expected a whole number"),
+        ("number too large to fit in target type", "expected a smaller whole number"),
+        ("number too small to fit in target type", "expected a larger whole number"),
+        ("invalid float literal", "expected a number"),
+        ("cannot parse float from empty string", "expected a number"),
+    ];
+    let plain = |line: &str| anstream::adapter::strip_str(line).to_string();
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let bare = plain(line);
+        let number = bare
+            .trim_start()
+            .strip_prefix("tip: to pass '-")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
+        if number {
+            if lines.last().is_some_and(|line| plain(line).trim().is_empty()) {
+                lines.pop();
+            }
+            continue;
+        }
+        let words = WORDS.iter().fold(line.to_owned(), |line, (rust, word)| line.replace(rust, word));
+        lines.push(ranges_in_words(&words));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A line of clap in which `… is not in 1..=9` tells the range in words.
+fn ranges_in_words(line: &str) -> String {
+    let Some((head, range)) = line.split_once(" is not in ") else { return line.to_owned() };
+    let Some((least, most)) = range.split_once("..") else { return line.to_owned() };
+    let value = head.rsplit(": ").next().unwrap_or_default();
+    let head = head.strip_suffix(value).unwrap_or(head);
+    let expected = match (most.strip_prefix('='), most.parse::<u64>()) {
+        (Some(most), _) => format!("from {least} to {most}"),
+        (None, Ok(above)) => format!("from {least} to {}", above - 1),
+        (None, Err(_)) => format!("from {least}"),
+    };
+    format!("{head}expected a whole number {expected}")
+}
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod tests;

@@ -1,0 +1,93 @@
+use super::lines::Lines;
+use super::*;
+
+#[test]
+fn a_reader_s_words_become_a_user_s() {
+    for (message, path, expected) in [
+        (
+            "invalid value: integer `-5`, expected usize",
+            "batch-size",
+            "batch-size is -5; expected a whole number from 1",
+        ),
+        (
+            "invalid type: string \"x\", expected f64",
+            "training.learning-rate",
+            "training.learning-rate is \"x\"; expected a number",
+        ),
+        (
+            "invalid type: floating point `1.5`, expected u64",
+            "seed-offset",
+            "seed-offset is 1.5; expected a whole number from 0",
+        ),
+        ("invalid type: boolean `true`, expected a string", "title", "title is true; expected text in quotes"),
+        ("invalid type: sequence, expected usize", "top", "top is a list; expected a whole number from 2"),
+        ("invalid type: map, expected a sequence", "row", "row is a group of settings; expected a list in [ ]"),
+        (
+            "invalid type: string \"x\", expected internally tagged enum Analysis",
+            "analysis",
+            "analysis is \"x\"; expected settings, as { kind = \"…\" }",
+        ),
+        (
+            "unknown variant `sdg`, expected one of `sgd`, `momentum`, `adam`",
+            "optimiser",
+            "optimiser is \"sdg\"; did you mean sgd? There are sgd, momentum, adam",
+        ),
+        (
+            "unknown field `tob`, expected `top` or `kind`",
+            "analysis",
+            "tob is no key in analysis; did you mean top? There are top, kind",
+        ),
+        ("unknown field `x`, there are no fields", "model", "x is no key in model, where there is none: leave it out"),
+        ("missing field `kind`", "model", "model.kind is missing; give it"),
+        ("a sentence of ours; with the mend", "model", "a sentence of ours; with the mend"),
+    ] {
+        let path = path.split('.').map(str::to_owned).collect();
+        assert_eq!(Fault::told(message, path).text, expected);
+    }
+}
+
+#[test]
+fn usage_errors_are_in_a_user_s_words() {
+    for (text, expected) in [
+        (
+            "error: invalid value 'x' for '--seeds <N>': invalid digit found in string",
+            "error: invalid value 'x' for '--seeds <N>': expected a whole number from 0\n",
+        ),
+        (
+            "error: invalid value '0' for '--seeds <N>': 0 is not in 1..=1000",
+            "error: invalid value '0' for '--seeds <N>': expected a whole number from 1 to 1000\n",
+        ),
+        (
+            "error: invalid value '0' for '--epochs <E>': 0 is not in 1..4294967296",
+            "error: invalid value '0' for '--epochs <E>': expected a whole number from 1 to 4294967295\n",
+        ),
+        (
+            "error: unexpected argument '-5' found\n\n  tip: to pass '-5' as a value, use '-- -5'\n\nUsage: x",
+            "error: unexpected argument '-5' found\n\nUsage: x\n",
+        ),
+        ("a\n\n  tip: to pass '-v' as a value, use '-- -v'", "a\n\n  tip: to pass '-v' as a value, use '-- -v'\n"),
+    ] {
+        assert_eq!(of_usage(text), expected);
+    }
+}
+
+/// Counted by hand.
+#[test]
+fn keys_are_found_on_their_lines() {
+    let text = "title = 'x'\n\n[defaults]\nmodel = { kind = 'fcn',\n width = 3 }\n[[row]]\nid = 'a'\n\n[[row]]\nid = 'b'\ntop = 4\n";
+    let lines = Lines::of(text);
+    for (path, line) in [
+        ("title", Some(1)),
+        ("defaults.model", Some(4)),
+        ("defaults.model.width", Some(5)),
+        ("row.0.id", Some(7)),
+        ("row.1", Some(9)),
+        ("row.1.top", Some(11)),
+        ("row.1.batch", Some(9)),
+        ("nothing", None),
+    ] {
+        assert_eq!(lines.of_key(&path.split('.').collect::<Vec<_>>()), line, "{path}");
+    }
+    assert_eq!(lines.of_whole_key(&["row", "1", "batch"]), None);
+    assert_eq!(lines.key_at(text.find("3 }").expect("there")), ["defaults", "model", "width"]);
+}
