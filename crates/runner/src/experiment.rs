@@ -326,6 +326,13 @@ impl Row {
             let reason = "batch-size is 1, and the network mixes the examples of a minibatch, as batch-norm does: give at least 2";
             return Err(Error::Unfit { reason: reason.to_owned() });
         }
+        let (top, parameters) = (self.analysis.top(), measured.parameters);
+        if let Analysis::Entries { along: Axis::Dimension, .. } = self.analysis
+            && top > parameters
+        {
+            let reason = format!("top is {top}, and the network has {parameters} parameters: give at most as many");
+            return Err(Error::Unfit { reason });
+        }
         minibatches::check(self, measured.examples)
     }
 

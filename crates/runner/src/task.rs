@@ -1,7 +1,8 @@
 //! The work of a run: one task a row and seed, ordered so that what tasks share is made once.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use gradspectra_data::{DataRoot, Split};
 use serde::Serialize;
@@ -51,6 +52,25 @@ impl Task {
         let identity = Identity { row: &bare(row), position: &position, minibatches_sha256: &minibatches_sha256 };
         let key = files::sha256(named(&identity).as_bytes());
         Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position, minibatches_sha256 })
+    }
+
+    /// Refuses weights of another network, and a folder of data sets that lacks the row's.
+    fn check_files(&self, data: &DataRoot) -> Result<()> {
+        let Row { model, data_set, weights, training, .. } = &self.row;
+        data_set.source().check_files(Split::Train, data)?;
+        if training.is_some() {
+            data_set.source().check_files(Split::Test, data)?;
+        }
+        let Some(weights) = weights else { return Ok(()) };
+        /// The weights that were found to fit, with their networks and data.
+        static FIT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let options = self.row.load_options();
+        let key = named(&(model, data_set, options, &self.position.weights_sha256));
+        if !FIT.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+            model.network().check_weights(data_set, options, weights)?;
+            FIT.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        }
+        Ok(())
     }
 
     /// The path of its result in the folder of results, without an ending.
@@ -137,6 +157,7 @@ pub(crate) fn tasks(
                     Entry::Vacant(unknown) => unknown.insert(unofficial_files(&row.data_set, data)?),
                 };
                 let task = Task::new(&experiment.name, row, seed, backend, files.clone())?;
+                task.check_files(data).map_err(|error| task.failed(error))?;
                 let key = task.capture_key();
                 match groups.iter_mut().find(|(position, _)| *position == key) {
                     Some((_, tasks)) => tasks.push(task),

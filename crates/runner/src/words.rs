@@ -10,11 +10,14 @@ pub(crate) fn among(given: &str, known: &[&str]) -> String {
     const ALIKE: f64 = 0.8;
     let likeness = |known: &&&str| strsim::jaro_winkler(given, known);
     let nearest = known.iter().max_by(|first, second| likeness(first).total_cmp(&likeness(second)));
-    let meant = match nearest.filter(|nearest| likeness(nearest) >= ALIKE) {
-        Some(nearest) => format!("did you mean {nearest}? There are"),
-        None => "expected one of".to_owned(),
-    };
-    format!("{meant} {}", known.join(", "))
+    /// More are no help where one is meant.
+    const MANY: usize = 12;
+    let all = known.join(", ");
+    match nearest.filter(|nearest| likeness(nearest) >= ALIKE) {
+        Some(nearest) if known.len() > MANY => format!("did you mean {nearest}?"),
+        Some(nearest) => format!("did you mean {nearest}? There are {all}"),
+        None => format!("expected one of {all}"),
+    }
 }
 
 /// What serde found wrong with a value.
@@ -27,12 +30,21 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The fault that `error` tells of, somewhere below the key `path`.
-    pub(crate) fn of(error: &toml::de::Error, path: &[&str]) -> Self {
+    /// The fault that `error` tells of in `table`, which is the value of the key `above`.
+    pub(crate) fn of(error: &toml::de::Error, above: &[&str], table: &toml::Table) -> Self {
         let told = error.to_string();
         let keys = told.trim_end().rsplit('\n').next().and_then(|line| line.strip_prefix("in `")?.strip_suffix('`'));
-        let path = path.iter().copied().chain(keys.into_iter().flat_map(|keys| keys.split('.')));
-        Self::told(error.message(), path.map(str::to_owned).collect())
+        let mut below: Vec<String> = keys.into_iter().flat_map(|keys| keys.split('.')).map(str::to_owned).collect();
+        let mut message = error.message().to_owned();
+        match value_at(table, &below) {
+            // Of settings with a kind, serde forgets the key.
+            Some(At::Table(table)) => below.extend(key_of(&message, table)),
+            Some(At::Value(value)) => {
+                message = message.replace("invalid type: unit variant,", &format!("invalid type: {value},"));
+            }
+            None => {}
+        }
+        Self::told(&message, above.iter().map(|&key| key.to_owned()).chain(below).collect())
     }
 
     /// The fault of which a reader says `message`, at the key `path`.
@@ -56,10 +68,10 @@ impl Fault {
         }
         if let Some(given) = quoted(head, "unknown field ") {
             let known = names(expected);
-            let place = if key.is_empty() { "there".to_owned() } else { format!("in {key}") };
+            let place = if key.is_empty() { "here".to_owned() } else { format!("of {key}") };
             let text = match known.is_empty() {
-                true => format!("{given} is no key {place}, where there is none: leave it out"),
-                false => format!("{given} is no key {place}; {}", among(given, &known)),
+                true => format!("{given} is not a key {place}, and there is none: leave it out"),
+                false => format!("{given} is not a key {place}; {}", among(given, &known)),
             };
             path.push(given.to_owned());
             return Self { path, text };
@@ -71,8 +83,50 @@ impl Fault {
         if let Some(name) = quoted(&message, "duplicate field ") {
             return Self { path, text: format!("{name} is given twice; give it once") };
         }
-        Self { path, text: message }
+        let text = match &message[..] {
+            "string values must be quoted, expected literal string" => {
+                "text must be in quotes, numbers must not".to_owned()
+            }
+            _ => message.strip_suffix(", expected nothing").unwrap_or(&message).to_owned(),
+        };
+        Self { path, text }
     }
+}
+
+/// What is at a key.
+enum At<'a> {
+    Table(&'a toml::Table),
+    Value(&'a toml::Value),
+}
+
+fn value_at<'a>(table: &'a toml::Table, path: &[String]) -> Option<At<'a>> {
+    let mut at = At::Table(table);
+    for key in path {
+        let At::Table(table) = at else { return None };
+        at = match table.get(key)? {
+            toml::Value::Table(below) => At::Table(below),
+            value => At::Value(value),
+        };
+    }
+    Some(at)
+}
+
+/// The key of `table` whose value a message about a type or a name is of, where one has it.
+fn key_of(message: &str, table: &toml::Table) -> Option<String> {
+    let (head, _) = message.split_once(", expected ")?;
+    let is_meant = |value: &toml::Value| match (value, quoted(head, "unknown variant ")) {
+        (toml::Value::String(text), Some(given)) => text == given,
+        (_, Some(_)) | (toml::Value::Table(_), None) => false,
+        (value, None) => {
+            let found = head.strip_prefix("invalid type: ").or_else(|| head.strip_prefix("invalid value: "));
+            let same = |found: &str| match value {
+                toml::Value::Array(_) => found == "sequence",
+                value => found_in_words(found) == value.to_string(),
+            };
+            found.is_some_and(same)
+        }
+    };
+    table.iter().find(|(_, value)| is_meant(value)).map(|(key, _)| key.clone())
 }
 
 /// What is said of keys that are not given.
@@ -104,7 +158,7 @@ fn names(expected: &str) -> Vec<&str> {
 fn found_in_words(found: &str) -> String {
     for kind in ["integer `", "floating point `", "boolean `", "character `"] {
         if let Some(value) = found.strip_prefix(kind) {
-            return value.trim_end_matches('`').to_owned();
+            return value.split('`').next().unwrap_or_default().to_owned();
         }
     }
     match found {
@@ -134,6 +188,7 @@ fn expected_in_words(expected: &str, key: Option<&String>) -> String {
         "usize" | "u64" | "u32" | "u16" | "u8" => format!("a whole number from {}", least()),
         "isize" | "i64" | "i32" | "i16" | "i8" => "a whole number".to_owned(),
         "f64" | "f32" | "a float" => "a number".to_owned(),
+        "any valid TOML value" => "a number below 2^63".to_owned(),
         "a string" | "string" | "str" => "text in quotes".to_owned(),
         "path string" | "a path string" => "the path of a file in quotes".to_owned(),
         "a boolean" | "bool" => "true or false".to_owned(),
@@ -141,7 +196,10 @@ fn expected_in_words(expected: &str, key: Option<&String>) -> String {
         "a map" => "settings, as { key = value }".to_owned(),
         _ if expected.starts_with("internally tagged enum") => "settings, as { kind = \"…\" }".to_owned(),
         _ if expected.starts_with("struct ") => "settings, as { key = value }".to_owned(),
-        _ if expected.contains("enum") || expected.contains("variant") || expected == "string or map" => {
+        _ if expected.contains("enum")
+            || expected.contains("variant")
+            || ["string or map", "string only"].contains(&expected) =>
+        {
             "a name in quotes".to_owned()
         }
         other => other.to_owned(),
@@ -151,7 +209,7 @@ fn expected_in_words(expected: &str, key: Option<&String>) -> String {
 /// A usage error of the command line without words of Rust, and without a tip that does not help with a negative number.
 pub(crate) fn of_usage(text: &str) -> String {
     const WORDS: [(&str, &str); 6] = [
-        ("invalid digit found in string", "expected a whole number from 0"),
+        ("invalid digit found in string", "expected a whole number that is not negative"),
         ("cannot parse integer from empty string", "expected a whole number"),
         ("number too large to fit in target type", "expected a smaller whole number"),
         ("number too small to fit in target type", "expected a larger whole number"),
@@ -186,8 +244,8 @@ fn ranges_in_words(line: &str) -> String {
     let head = head.strip_suffix(value).unwrap_or(head);
     let expected = match (most.strip_prefix('='), most.parse::<u64>()) {
         (Some(most), _) => format!("from {least} to {most}"),
-        (None, Ok(above)) => format!("from {least} to {}", above - 1),
-        (None, Err(_)) => format!("from {least}"),
+        (None, Ok(above)) if above < u64::MAX => format!("from {least} to {}", above - 1),
+        (None, _) => format!("from {least}"),
     };
     format!("{head}expected a whole number {expected}")
 }

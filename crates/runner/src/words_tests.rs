@@ -35,9 +35,9 @@ fn a_reader_s_words_become_a_user_s() {
         (
             "unknown field `tob`, expected `top` or `kind`",
             "analysis",
-            "tob is no key in analysis; did you mean top? There are top, kind",
+            "tob is not a key of analysis; did you mean top? There are top, kind",
         ),
-        ("unknown field `x`, there are no fields", "model", "x is no key in model, where there is none: leave it out"),
+        ("unknown field `x`, there are no fields", "model", "x is not a key of model, and there is none: leave it out"),
         ("missing field `kind`", "model", "model.kind is missing; give it"),
         ("a sentence of ours; with the mend", "model", "a sentence of ours; with the mend"),
     ] {
@@ -51,7 +51,7 @@ fn usage_errors_are_in_a_user_s_words() {
     for (text, expected) in [
         (
             "error: invalid value 'x' for '--seeds <N>': invalid digit found in string",
-            "error: invalid value 'x' for '--seeds <N>': expected a whole number from 0\n",
+            "error: invalid value 'x' for '--seeds <N>': expected a whole number that is not negative\n",
         ),
         (
             "error: invalid value '0' for '--seeds <N>': 0 is not in 1..=1000",

@@ -163,7 +163,7 @@ pub(super) const KEYS_OF_TRAINING: [&str; 6] =
 /// Refuses a schedule at the key `path` that is none, with all the keys that it lacks.
 fn check_training(schedule: &toml::Table, path: &[&str]) -> std::result::Result<(), Fault> {
     let parsed = schedule.clone().try_into::<Training>();
-    parsed.map_err(|error| with_all_missing(Fault::of(&error, path), schedule, &KEYS_OF_TRAINING)).map(|_| ())
+    parsed.map_err(|error| with_all_missing(Fault::of(&error, path, schedule), schedule, &KEYS_OF_TRAINING)).map(|_| ())
 }
 
 /// `fault` of `table`, with all the keys of `required` that are missing where one is.
@@ -183,7 +183,7 @@ fn row_of(table: toml::Table) -> std::result::Result<Row, Fault> {
         check_training(schedule, &["training"])?;
     }
     let parsed = table.clone().try_into();
-    parsed.map_err(|error| with_all_missing(Fault::of(&error, &[]), &table, &KEYS_OF_ROW))
+    parsed.map_err(|error| with_all_missing(Fault::of(&error, &[], &table), &table, &KEYS_OF_ROW))
 }
 
 /// Where the keys of a row are written.
@@ -213,12 +213,16 @@ impl Place<'_> {
 
 /// What is wrong with a file as a whole.
 fn of_file(error: &toml::de::Error, lines: &Lines) -> String {
-    let Some(span) = error.span() else { return Fault::of(error, &[]).text };
+    let Some(span) = error.span() else { return Fault::of(error, &[], &toml::Table::new()).text };
     let mut path = lines.key_at(span.start);
     if error.message().starts_with("unknown field") {
         path.pop();
     }
-    format!("line {}: {}", lines.at(span.start), Fault::told(error.message(), path).text)
+    let line = lines.at(span.start);
+    match error.message() {
+        "duplicate key" => format!("line {line}: {} is given twice; give it once", lines.text(span)),
+        message => format!("line {line}: {}", Fault::told(message, path).text),
+    }
 }
 
 /// Refuses keys of a row's settings that their kind does not have.

@@ -3,11 +3,12 @@
 
 use std::fmt::{self, Debug};
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use gradspectra_data::LoadOptions;
-use gradspectra_models::{Architecture, Facts};
+use gradspectra_models::{Architecture, Facts, load_checkpoint};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Map;
 
@@ -29,6 +30,8 @@ pub(crate) trait AnyNetwork: Debug + Send + Sync {
     fn settings(&self) -> &dyn erased_serde::Serialize;
     fn title(&self) -> String;
     fn measure(&self, data: &DataSpec, options: LoadOptions) -> Result<Measured>;
+    /// Refuses a file of weights that are not this network's for `data`.
+    fn check_weights(&self, data: &DataSpec, options: LoadOptions, weights: &Path) -> Result<()>;
     /// Runs the tasks of `group`.
     fn run(&self, group: &Group) -> Result<()>;
     /// Trains the position of `group`.
@@ -135,6 +138,11 @@ impl<A: Architecture> AnyNetwork for Network<A> {
         Ok(measured)
     }
 
+    fn check_weights(&self, data: &DataSpec, options: LoadOptions, weights: &Path) -> Result<()> {
+        let model = self.build(&data.source().facts(options)?, &Device::flex())?;
+        Ok(load_checkpoint(model, weights).map(|_| ())?)
+    }
+
     fn run(&self, group: &Group) -> Result<()> {
         run_at(self.at(group)?, group)
     }
@@ -166,6 +174,10 @@ impl AnyNetwork for Unregistered {
     }
 
     fn measure(&self, _data: &DataSpec, _options: LoadOptions) -> Result<Measured> {
+        self.refuse(no_network)
+    }
+
+    fn check_weights(&self, _data: &DataSpec, _options: LoadOptions, _weights: &Path) -> Result<()> {
         self.refuse(no_network)
     }
 

@@ -93,10 +93,13 @@ fn insert<T: ?Sized, S: 'static>(
 
 fn parsed<S: DeserializeOwned>(settings: Map<String, Value>) -> Result<S, String> {
     let parsed = serde_json::from_value(Value::Object(settings.clone()));
-    parsed.map_err(|error| match toml::Table::try_from(&settings).map(toml::Table::try_into::<S>) {
+    parsed.map_err(|error| {
         // Which key it is, JSON's reader does not say.
-        Ok(Err(error)) => Fault::of(&error, &[]).text,
-        _ => Fault::told(&error.to_string(), Vec::new()).text,
+        let table = toml::Table::try_from(&settings).unwrap_or_default();
+        match table.clone().try_into::<S>() {
+            Err(error) => Fault::of(&error, &[], &table).text,
+            Ok(_) => Fault::told(&error.to_string(), Vec::new()).text,
+        }
     })
 }
 

@@ -108,6 +108,10 @@ pub(crate) trait AnySource: Debug + Send + Sync {
     fn specimen(&self, options: LoadOptions) -> Result<Box<dyn Any>>;
     fn load(&self, split: Split, loading: Loading) -> Result<Option<AnySet>>;
     fn files_at_hand(&self, split: Split, root: &DataRoot) -> Result<Vec<FileProvenance>>;
+    /// Refuses a `root` that has not the files of a split.
+    fn check_files(&self, _split: Split, _root: &DataRoot) -> Result<()> {
+        Ok(())
+    }
     /// The same with its paths mapped.
     fn with_paths(&self, map: &dyn Fn(&Path) -> PathBuf) -> Arc<dyn AnySource>;
 }

@@ -22,6 +22,11 @@ impl<'a> Lines<'a> {
         self.text[..place.min(self.text.len())].matches('\n').count() + 1
     }
 
+    /// The text at a place.
+    pub(crate) fn text(&self, place: Range<usize>) -> &'a str {
+        self.text.get(place).unwrap_or_default()
+    }
+
     /// The line of the key `path`, in which numbers count the tables of a list, or of the last key of it that is there.
     pub(crate) fn of_key(&self, path: &[&str]) -> Option<usize> {
         self.find(path).map(|(span, _)| self.at(span.start))
@@ -68,6 +73,11 @@ impl<'a> Lines<'a> {
             };
             path.push(key.get_ref().to_string());
             table = value.get_ref().as_table();
+        }
+        if path.is_empty() {
+            // The place of a table is its header alone.
+            let line = self.text.lines().nth(self.at(place) - 1).and_then(|line| line.split_once('='));
+            path.extend(line.map(|(key, _)| key.trim().to_owned()));
         }
         path
     }
