@@ -331,6 +331,19 @@ fn capture<M: Model>(captured: &mut Captured<M>, task: &Task) -> Result<(Option<
     Ok((law, SpectrumSummary::of(&spectrum)))
 }
 
+/// The captures `csv` of which the JSON beside it says the SHA-256: all, or all but the one that was written last, where a
+/// process ended before it wrote the JSON.
+fn whole(csv: String, sha256: &str) -> Option<String> {
+    if files::sha256(csv.as_bytes()) == sha256 {
+        return Some(csv);
+    }
+    let lines: Vec<&str> = csv.split_inclusive('\n').collect();
+    (1..lines.len()).rev().find_map(|last| {
+        let before = [&lines[..last], &lines[last + 1..]].concat().concat();
+        (files::sha256(before.as_bytes()) == sha256).then_some(before)
+    })
+}
+
 impl Track {
     /// The track of `task` before its first capture.
     fn of(task: &Task, backend: Backend, every: usize) -> Self {
@@ -370,8 +383,8 @@ impl Track {
     fn stored(&self, store: &Store) -> Option<Self> {
         let stored: StoredTrack = read_json(&self.file(store, "track.json"))?;
         let csv = std::fs::read_to_string(self.file(store, "track.csv")).ok()?;
-        let whole = stored.points_sha256 == files::sha256(csv.as_bytes());
-        whole.then(|| Self { points: format::points(&csv), ..stored.track })
+        let csv = whole(csv, &stored.points_sha256)?;
+        Some(Self { points: format::points(&csv), ..stored.track })
     }
 
     /// The captures of the same task in the store, as far as they are whole.
@@ -387,5 +400,20 @@ impl Track {
         let track = Self { points: Vec::new(), ..self.clone() };
         let stored = StoredTrack { track, points_sha256: files::sha256(csv.as_bytes()) };
         files::write_json(&self.file(store, "track.json"), &stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_that_its_json_does_not_know_yet_takes_none_before_it_along() {
+        let (before, all) = ("head\n0\n40\n", "head\n0\n20\n40\n");
+        let known = files::sha256(before.as_bytes());
+        assert_eq!(whole(before.to_owned(), &known).as_deref(), Some(before));
+        assert_eq!(whole(all.to_owned(), &known).as_deref(), Some(before));
+        assert_eq!(whole("head\n0\n41\n".to_owned(), &known), None);
+        assert_eq!(whole("head\n0\n".to_owned(), &known), None);
     }
 }
