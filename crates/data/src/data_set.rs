@@ -64,6 +64,16 @@ pub trait LabelledDataSet: Debug + Send + Sync {
         true
     }
 
+    /// Refuses a `root` where the files of a split are neither at hand nor to be downloaded; nothing is read.
+    ///
+    /// # Errors
+    ///
+    /// With the file that is missing.
+    fn check_files(&self, split: Split, root: &DataRoot) -> Result<()> {
+        let _ = (split, root);
+        Ok(())
+    }
+
     /// The files of a split as they lie on disk, where they are at hand; nothing is downloaded or parsed.
     ///
     /// # Errors

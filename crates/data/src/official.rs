@@ -68,6 +68,10 @@ impl<D: OfficialImages + Debug + Send + Sync> LabelledDataSet for D {
         D::HAS_COARSE_LABELS
     }
 
+    fn check_files(&self, split: Split, root: &DataRoot) -> Result<()> {
+        root.check(&D::SOURCE, split)
+    }
+
     fn files_at_hand(&self, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {
         D::SOURCE.at_hand(split, root)
     }

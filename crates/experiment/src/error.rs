@@ -7,7 +7,7 @@ pub enum Error {
     /// A file cannot be read or written, or is not of its format.
     #[error(transparent)]
     Files(#[from] gradspectra_files::Error),
-    /// An experiment file is not one.
+    /// A TOML file, of an experiment or of a cluster, is not one.
     #[error("{}: {reason}", path.display())]
     Experiment {
         /// The file.
@@ -46,12 +46,24 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process runs in the output folder.
-    #[error("{}: process {holder} is running there; wait for it, or name another folder with --out", path.display())]
+    #[error("{}: {holder}, or name another folder with --out", path.display())]
     Held {
         /// The folder.
         path: PathBuf,
-        /// Its process id, as its lock says.
+        /// Which process, since when, and how it ends.
         holder: String,
+    },
+    /// Finished results are of other settings than the run's, which would replace them.
+    #[error(
+        "{}: finished results are of another run: {results}; --replace computes them anew in their place, another --out \
+         keeps both",
+        path.display()
+    )]
+    Finished {
+        /// The folder.
+        path: PathBuf,
+        /// Their names, each with what differs.
+        results: String,
     },
     /// A report is not that of the results beside it.
     #[error("{}: is not the report of the results there; write it with gradspectra report", path.display())]

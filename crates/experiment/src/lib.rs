@@ -11,6 +11,7 @@ mod row;
 pub mod spec;
 mod store;
 mod track;
+pub mod words;
 
 pub use backend::{Backend, DeviceReport};
 pub use error::{Error, Result};

@@ -1,5 +1,7 @@
 //! The output folder: results of rows, trained positions, tables.
 
+mod holder;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -15,7 +17,9 @@ use crate::result::{Finding, RowResult, Timings};
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    locks: Vec<File>,
+    /// The outermost folder that was made for it.
+    made: Option<PathBuf>,
+    locks: Vec<(PathBuf, File)>,
 }
 
 /// The folder of trained positions.
@@ -24,6 +28,8 @@ pub const POSITIONS: &str = "positions";
 pub const TERMS: &str = "terms";
 /// The endings of the plots of a row.
 pub const PLOTS: [&str; 2] = ["svg", "png"];
+/// The lock of a folder of results.
+const LOCK: &str = ".lock";
 /// The folder of the locks of tasks.
 const TASK_LOCKS: &str = ".tasks";
 
@@ -39,13 +45,17 @@ impl Store {
     ///
     /// It cannot be made.
     pub fn open(root: &Path) -> Result<Self> {
+        let missing = root.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let made = missing.last().map(Path::to_owned);
         fs::create_dir_all(root).map_err(|source| Error::io(root, "make the folder", source))?;
-        Ok(Self::at(root))
+        let mut store = Self::at(root);
+        store.made = made;
+        Ok(store)
     }
 
     /// The folder `root`, there or not, to be read.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.to_owned(), locks: Vec::new() }
+        Self { root: root.to_owned(), made: None, locks: Vec::new() }
     }
 
     /// Takes the folder for this process, until it ends, and clears what a killed one left unfinished.
@@ -54,7 +64,7 @@ impl Store {
     ///
     /// Another process has it, or it cannot be written to.
     pub fn lock(&mut self) -> Result<()> {
-        self.hold(&self.root.join(".lock"), File::try_lock)?;
+        self.hold(&self.root.join(LOCK), File::try_lock)?;
         clear_unfinished(&self.root, 2);
         let _ = fs::remove_dir_all(self.root.join(TASK_LOCKS));
         Ok(())
@@ -67,7 +77,7 @@ impl Store {
     /// Another process has the folder or one of the tasks, or the folder cannot be written to.
     pub fn share(&mut self, ids: &[String]) -> Result<()> {
         let folder = self.root.join(TASK_LOCKS);
-        self.hold(&self.root.join(".lock"), File::try_lock_shared)?;
+        self.hold(&self.root.join(LOCK), File::try_lock_shared)?;
         fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, "make the folder", source))?;
         let ids: BTreeSet<&String> = ids.iter().collect();
         ids.into_iter().try_for_each(|id| self.hold(&folder.join(id.replace('/', ",")), File::try_lock))
@@ -75,18 +85,23 @@ impl Store {
 
     fn hold(&mut self, path: &Path, lock: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<()> {
         let error = |source| Error::io(&self.root, "write to the folder", source);
-        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(error)?;
-        match lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-                return Err(Error::Held { path: self.root.clone(), holder });
+        let mut file = loop {
+            let open = || File::options().create(true).truncate(false).read(true).write(true).open(path);
+            let file = open().map_err(error)?;
+            match lock(&file) {
+                Ok(()) if holder::is_at(&file, path) => break file,
+                // Whoever had it removed it meanwhile.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let holder = holder::of(path, &self.root.join(TASK_LOCKS));
+                    return Err(Error::Held { path: self.root.clone(), holder });
+                }
+                Err(TryLockError::Error(source)) => return Err(error(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(error(source)),
-        }
-        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        };
+        let written = file.set_len(0).and_then(|()| write!(file, "{}", holder::this_process()));
         written.map_err(|source| files::Error::write(path, source))?;
-        self.locks.push(file);
+        self.locks.push((path.to_owned(), file));
         Ok(())
     }
 
@@ -171,6 +186,26 @@ impl Store {
     /// How long a row took, if that is known.
     pub fn timings(&self, experiment: &str, row: &str, seed: u64) -> Option<Timings> {
         files::read_json(&self.row_file(experiment, row, seed, "timings.json"))
+    }
+}
+
+impl Drop for Store {
+    /// Removes its locks of tasks, and its folder where nothing was written into it.
+    fn drop(&mut self) {
+        let (folder, tasks) = (self.root.join(LOCK), self.root.join(TASK_LOCKS));
+        for (path, _) in self.locks.iter().filter(|(path, _)| path.starts_with(&tasks)) {
+            let _ = fs::remove_file(path);
+        }
+        let Some((path, file)) = self.locks.iter().find(|(path, _)| *path == folder) else { return };
+        let _ = fs::remove_dir(&tasks);
+        let is_bare = || names(&self.root, |_| true).is_ok_and(|names| names.len() == 1);
+        if is_bare() && file.try_lock().is_ok() && is_bare() {
+            let _ = fs::remove_file(path);
+            let Some(made) = &self.made else { return };
+            for folder in self.root.ancestors().take_while(|folder| folder.starts_with(made)) {
+                let _ = fs::remove_dir(folder);
+            }
+        }
     }
 }
 

@@ -307,6 +307,10 @@ pub(crate) struct Run {
     /// Computes rows anew that are done; trained positions and terms of Gram matrices are kept
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Computes rows in the place of finished results of other settings, data, backend or version, which are refused
+    /// without it
+    #[arg(long)]
+    pub(crate) replace: bool,
     /// How often a training in progress is saved, in seconds, for a run that goes on after a break
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
     pub(crate) keep_every: f64,

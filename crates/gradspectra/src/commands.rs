@@ -36,8 +36,9 @@ pub(crate) fn execute(command: Command) -> anyhow::Result<()> {
         Command::Plan { selection, file, run } => {
             let experiments = shortened(distributed::experiments(&selection, file.as_deref())?, &run)?;
             let out = out(&run);
-            let store = out.is_dir().then(|| Store::open(&out)).transpose()?;
+            let store = out.is_dir().then(|| Store::at(&out));
             let (seeds, data, budget) = (seeds(&run), data_root(&run)?, memory::budget(run.memory));
+            check_kept(&experiments, &run, &data)?;
             print(&plan::plan(&experiments, &seeds, run.backend, &data, store.as_ref(), budget)?)
         }
         Command::Track { file, every, rows, format, run } => {
@@ -149,7 +150,9 @@ fn reproduce(experiments: Vec<Experiment>, format: TableFormat, part: &Part, run
     let shortened = shortened(experiments.clone(), run)?;
     let options = options(run);
     let (data, found) = (data_root(run)?, Store::at(&out(run)));
+    check_kept(&shortened, run, &data)?;
     memory::check_memory(&shortened, &options.seeds, run.backend, &data, options.memory, Some(&found))?;
+    let _ = crate::device(run.backend, run.device)?;
     let mut store = Store::open(&out(run))?;
     store.lock()?;
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data)?;
@@ -160,6 +163,14 @@ fn reproduce(experiments: Vec<Experiment>, format: TableFormat, part: &Part, run
     shown
 }
 
+/// Refuses a run that would replace finished results of another, unless it is to.
+fn check_kept(experiments: &[Experiment], run: &Run, data: &DataRoot) -> anyhow::Result<()> {
+    if !run.replace {
+        crate::check_kept(experiments, &seeds(run), run.backend, data, &Store::at(&out(run)))?;
+    }
+    Ok(())
+}
+
 fn options(run: &Run) -> RunOptions {
     RunOptions {
         seeds: seeds(run),
@@ -167,6 +178,7 @@ fn options(run: &Run) -> RunOptions {
         device: run.device,
         data_dir: run.data_dir.clone(),
         fresh: run.fresh,
+        replace: run.replace,
         long: run.long,
         keep_every: Duration::from_secs_f64(run.keep_every),
         memory: memory::budget(run.memory),
@@ -219,6 +231,8 @@ fn follow(experiment: &Experiment, every: usize, run: &Run) -> anyhow::Result<Ve
     set_threads(run.threads)?;
     let (options, experiments) = (options(run), std::slice::from_ref(experiment));
     memory::check_memory(experiments, &options.seeds, run.backend, &data_root(run)?, options.memory, None)?;
+    crate::check_track(experiment, &Store::at(&out(run)), &options, every)?;
+    let _ = crate::device(run.backend, run.device)?;
     let mut store = Store::open(&out(run))?;
     store.lock()?;
     let tracks = track(experiment, &store, &options, every)?;

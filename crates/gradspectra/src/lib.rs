@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod program;
 mod slurm;
+mod usage;
 
 pub use burn;
 pub use faer;
@@ -32,8 +33,8 @@ pub use gradspectra_report::{
 };
 pub use gradspectra_run::{
     ArrayFiles, BoxError, DataSource, Error, GraphOptions, Merged, PlannedTask, Reporter, Result, RunOptions,
-    TaskGraph, TaskKeys, TaskKind, Verbosity, cost, device, end_on_signals, followed, forget_terms, memory, merge,
-    plan, run, run_tasks, track,
+    TaskGraph, TaskKeys, TaskKind, Verbosity, check_kept, check_tasks, check_track, cost, device, end_on_signals,
+    followed, forget_terms, memory, merge, plan, run, run_tasks, track,
 };
 pub use program::Program;
 pub use slurm::{Cluster, Job, Submission, ended, submit};

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::Cli;
 use crate::commands;
+use crate::usage::of_usage;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -96,16 +97,28 @@ impl Program {
 
 fn execute() -> anyhow::Result<()> {
     crate::end_on_signals()?;
-    let mut matches = command_line().get_matches();
-    let cli = Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+    let parsed = command_line().try_get_matches();
+    let cli = parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli = cli.unwrap_or_else(|error| leave(&error));
     commands::execute(cli.command)
+}
+
+/// Prints a usage error, or the help or version that was asked for, and ends.
+fn leave(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = of_usage(&error.render().ansi().to_string());
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    std::process::exit(error.exit_code())
 }
 
 /// The command line, under the program's own name.
 pub(crate) fn command_line() -> clap::Command {
     let identity = identity();
     let named = |command: clap::Command| command.name(identity.name).version(identity.version);
-    named(with_examples_of(Cli::command(), identity.name))
+    let command = named(with_examples_of(Cli::command(), identity.name));
+    command.mut_subcommands(|command| command.allow_negative_numbers(true))
 }
 
 /// `command` and those below it, whose examples call the program `name`.
@@ -142,7 +155,15 @@ fn in_one_line(error: &anyhow::Error) -> String {
         || error.is::<gradspectra_experiment::Error>()
         || error.is::<gradspectra_files::Error>();
     let text = if own { error.to_string() } else { format!("{error:#}") };
-    text.replace('\n', " ")
+    without_numbers_of_the_system(&text.replace('\n', " "))
+}
+
+/// Leaves out ` (os error 2)`, which says nothing more than the words before it.
+fn without_numbers_of_the_system(text: &str) -> String {
+    const BEFORE: &str = " (os error ";
+    let mut parts = text.split(BEFORE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use gradspectra_experiment::Store;
+use gradspectra_experiment::words::{Fault, lines::Lines};
 use gradspectra_files as files;
 use gradspectra_report::quoted;
 use gradspectra_run::{Error, PlannedTask, Result, TaskGraph, TaskKind, memory};
@@ -57,8 +58,14 @@ impl Cluster {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
         toml::from_str(&text).map_err(|error| {
-            let keys = "partition, account, time, memory, cpus, gpus, at-once, modules, sbatch";
-            Error::malformed(path, error.message().to_owned(), keys)
+            let lines = Lines::of(&text);
+            let place = error.span().map_or(0, |span| span.start);
+            let mut keys = lines.key_at(place);
+            if error.message().starts_with("unknown field") {
+                keys.pop();
+            }
+            let reason = format!("line {}: {}", lines.at(place), Fault::told(error.message(), keys).text);
+            gradspectra_experiment::Error::Experiment { path: path.to_owned(), reason }.into()
         })
     }
 }

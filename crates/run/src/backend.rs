@@ -81,6 +81,24 @@ pub(crate) fn report(device: &Device, index: Option<usize>) -> Option<DeviceRepo
     name_of(device).map(|name| DeviceReport { name, index })
 }
 
+/// A device in the words of a line that tells it: a graphics driver that computes on the CPU is named as such.
+pub(crate) fn in_words(device: Option<&DeviceReport>) -> String {
+    match device {
+        None => String::new(),
+        Some(device) if is_software(&device.name) => {
+            format!(" ({}, a software adapter: the CPU does the work, not a GPU)", device.name)
+        }
+        Some(device) => format!(" ({})", device.name),
+    }
+}
+
+/// Whether the driver of this name is Mesa's, Google's or Microsoft's for machines without a GPU.
+pub(crate) fn is_software(name: &str) -> bool {
+    const DRIVERS: [&str; 5] = ["llvmpipe", "lavapipe", "softpipe", "swiftshader", "microsoft basic render"];
+    let name = name.to_lowercase();
+    DRIVERS.iter().any(|driver| name.contains(driver))
+}
+
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
 fn name_of(device: &Device) -> Option<String> {
     device.identity().map(|identity| identity.name)
@@ -89,4 +107,18 @@ fn name_of(device: &Device) -> Option<String> {
 #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
 fn name_of(_: &Device) -> Option<String> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn software_adapters_are_named_as_such() {
+        let line = |name: &str| in_words(Some(&DeviceReport { name: name.to_owned(), index: None }));
+        assert!(line("llvmpipe (LLVM 19.1.7, 256 bits)").contains("a software adapter"));
+        assert!(line("SwiftShader Device (LLVM 10.0.0)").contains("a software adapter"));
+        assert_eq!(line("NVIDIA H100"), " (NVIDIA H100)");
+        assert_eq!(in_words(None), "");
+    }
 }

@@ -11,10 +11,11 @@ use gradspectra_files::counted;
 use gradspectra_models::{Facts, Model};
 use gradspectra_report::draw;
 
-use crate::backend::{device, report};
+use crate::backend::{device, in_words, is_software, report};
 use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::estimate::plan::check_patience;
+use crate::kept::check_tasks_kept;
 use crate::position::{PositionSpec, Positions, TestSource, stored};
 use crate::progress::{Download, Reporter};
 use crate::schedule::task::{Task, tasks};
@@ -36,6 +37,8 @@ pub struct RunOptions {
     pub data_dir: Option<PathBuf>,
     /// Computes rows anew that are done.
     pub fresh: bool,
+    /// Computes rows anew in the place of finished results of other settings, data or versions, which are kept without.
+    pub replace: bool,
     /// Trains for hours on the CPU.
     pub long: bool,
     /// How often a training is saved while it goes on.
@@ -52,17 +55,28 @@ pub struct RunOptions {
 ///
 /// # Errors
 ///
-/// What keeps all rows from being run, a full disk, or after the others are done, the first row that failed.
+/// What keeps all rows from being run, finished results of other settings, a full disk, or after the others are done, the
+/// first row that failed.
 pub fn run(experiments: &[Experiment], store: &Store, options: &RunOptions) -> Result<()> {
     let data = DataRoot::new(options.data_dir.clone())?;
-    run_groups(tasks(experiments, &options.seeds, options.backend, &data)?, &data, store, options)
+    let groups = tasks(experiments, &options.seeds, options.backend, &data)?;
+    if !options.replace {
+        check_tasks_kept(groups.iter().flatten(), store)?;
+    }
+    run_groups(groups, &data, store, options)
 }
 
 /// Runs `groups` of tasks at one position each, as [`run`] does.
 pub(crate) fn run_groups(groups: Vec<Vec<Task>>, data: &DataRoot, store: &Store, options: &RunOptions) -> Result<()> {
     let device = device(options.backend, options.device)?.autodiff();
     let threads = counted(rayon::current_num_threads(), "threads");
-    options.reporter.detail(format!("{} on {}, {threads}", gradspectra_experiment::program(), options.backend.name()));
+    let report = report(&device, options.device);
+    let backend = options.backend.name();
+    let line = format!("{} on {backend}{}, {threads}", gradspectra_experiment::program(), in_words(report.as_ref()));
+    match report.is_some_and(|report| is_software(&report.name)) {
+        true => options.reporter.line(line),
+        false => options.reporter.detail(line),
+    }
     let mut failure = None;
     for mut group in groups {
         if !options.fresh {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradspectra_experiment::{MINIBATCHES, Row};
+use gradspectra_experiment::{Analysis, Axis, MINIBATCHES, Row};
 
 use crate::error::{Error, Result};
 use crate::minibatches;
@@ -42,6 +42,13 @@ pub(crate) fn check_fit(row: &Row) -> Result<()> {
                 MINIBATCHES,
             ),
         });
+    }
+    let (top, parameters) = (row.analysis.top(), measured.parameters);
+    if let Analysis::Entries { along: Axis::Dimension, .. } = row.analysis
+        && top > parameters
+    {
+        let reason = format!("top is {top}, and the network has {parameters} parameters: give at most as many");
+        return Err(Error::Unfit { reason });
     }
     minibatches::check(row, examples)
 }

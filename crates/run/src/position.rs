@@ -25,7 +25,7 @@ use crate::subject::LoadedSet;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct PositionSpec {
     program: String,
-    backend: Backend,
+    pub(crate) backend: Backend,
     data_set: DataSpec,
     normalisation: Normalisation,
     cifar_100_labels: Cifar100Labels,
@@ -33,10 +33,10 @@ pub(crate) struct PositionSpec {
     pub(crate) model: ModelSpec,
     initialisation: Initialisation,
     pub(crate) training: Option<Training>,
-    weights_sha256: Option<String>,
+    pub(crate) weights_sha256: Option<String>,
     /// The SHA-256 of the training files that are not the official ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    unofficial_files: Vec<String>,
+    pub(crate) unofficial_files: Vec<String>,
     seed: u64,
 }
 
@@ -220,7 +220,7 @@ impl Positions<'_> {
     }
 
     /// The training of `key` as far as it has come, or its beginning at `model`.
-    fn begun<M: Model>(&self, key: &str, model: M, training: &Training) -> TrainingState<M> {
+    pub(crate) fn begun<M: Model>(&self, key: &str, model: M, training: &Training) -> TrainingState<M> {
         let load = |begun: BegunTraining| {
             let [weights, optimiser] = self.store.begun(key, begun.epochs.len());
             let sound = begun.key == key
@@ -234,7 +234,7 @@ impl Positions<'_> {
     }
 
     /// Saves a training after an epoch; the one saved before stays until this one is complete.
-    fn keep_state<M: Model>(&self, key: &str, state: &TrainingState<M>) -> Result<()> {
+    pub(crate) fn keep_state<M: Model>(&self, key: &str, state: &TrainingState<M>) -> Result<()> {
         let epochs = state.epochs().to_vec();
         let [weights, optimiser] = self.store.begun(key, epochs.len());
         let bytes = (checkpoint_bytes(state.model(), &weights)?, state.optimiser_bytes(&optimiser)?);

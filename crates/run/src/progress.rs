@@ -1,9 +1,13 @@
 //! What a long run says while it works: a bar on a terminal, plain lines elsewhere.
 
+mod heartbeat;
+
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+use heartbeat::Heartbeat;
 
 /// How much a run says beside its results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +31,7 @@ pub struct Reporter {
 #[derive(Debug)]
 pub struct Step {
     bar: Option<ProgressBar>,
+    heartbeat: Option<Heartbeat>,
     title: String,
     started: Instant,
     quiet: bool,
@@ -80,7 +85,8 @@ impl Reporter {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Step { bar, title, started: Instant::now(), quiet }
+        let heartbeat = (!self.terminal && !quiet).then(|| Heartbeat::new(title.clone(), total));
+        Step { bar, heartbeat, title, started: Instant::now(), quiet }
     }
 }
 
@@ -89,6 +95,9 @@ impl Step {
     pub fn at(&self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
+        }
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.at(done);
         }
     }
 
@@ -102,7 +111,8 @@ impl Step {
     }
 
     /// Ends the step, says so and returns how long it took, in seconds.
-    pub fn finish(self) -> f64 {
+    pub fn finish(mut self) -> f64 {
+        self.heartbeat = None;
         let seconds = self.started.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -5,7 +5,7 @@ pub(crate) mod merge;
 pub(crate) mod task;
 pub(crate) mod terms;
 
-pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, run_tasks};
+pub use graph::{GraphOptions, PlannedTask, TaskGraph, TaskKind, check_tasks, run_tasks};
 pub use merge::{Merged, merge};
 pub use task::TaskKeys;
 pub use terms::forget_terms;

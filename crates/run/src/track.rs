@@ -1,14 +1,17 @@
 //! Spectra along a training.
 
+mod whole;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use gradspectra_data::DataRoot;
 use gradspectra_experiment::{
-    Analysis, Experiment, PowerLawReport, Row, SpectrumSummary, Store, Track, TrackPoint, TrackedLaw,
+    Analysis, Backend, Experiment, PowerLawReport, Row, SpectrumSummary, Store, Track, TrackPoint, TrackedLaw,
 };
 use gradspectra_files::{self as files, read_json};
-use gradspectra_models::{Examples, Model, TrainingEvent, TrainingState, mean_loss};
+use gradspectra_models::{Examples, Model, TrainingEvent, TrainingState, detached, mean_loss};
 use gradspectra_report::{TrackFormat, draw_track, points};
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +20,12 @@ use crate::captured::Captured;
 use crate::error::{Error, Result};
 use crate::estimate::plan::check_patience;
 use crate::execute::{Group, RunOptions, name};
+use crate::kept::{self, Others};
 use crate::position::Positions;
 use crate::schedule::task::{Task, tasks};
 use crate::seeds::Purpose;
 use crate::subject::{LoadedSet, Set, network};
+use whole::whole;
 
 /// A track in the store; its captures are in the CSV file beside it, from which every digit can be read back.
 #[derive(Serialize, Deserialize)]
@@ -54,24 +59,46 @@ pub fn followed(mut experiment: Experiment, named: bool) -> Result<Experiment> {
     Ok(experiment)
 }
 
-/// Trains as the rows of `experiment` ask and captures their spectra every `every` steps; writes the captures and
-/// their plots to `store`.
-///
-/// A capture that is at hand, of a run that was broken off, is not made again.
+/// Refuses to follow rows before anything is done.
 ///
 /// # Errors
 ///
-/// A row that cannot be [followed], or the first that cannot be followed to its end.
+/// A row that cannot be [followed], or that trains for hours on the CPU; captures in `store` that would be replaced by those
+/// of other settings, or would be dropped as they are between those of every `every` steps.
+pub fn check_track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<()> {
+    let experiment = &followed(experiment.clone(), true)?;
+    let data = DataRoot::new(options.data_dir.clone())?;
+    let mut others = Others::default();
+    for task in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)?.iter().flatten() {
+        if !options.long {
+            check_patience(&task.row, options.backend).map_err(|error| task.failed(error))?;
+        }
+        let asked = begun(task, options.backend, every);
+        let differences = stored(&asked, store).map(|there| differences(&asked, &there)).unwrap_or_default();
+        if !options.replace && !differences.is_empty() {
+            others.add(format!("{}.track", task.id()), differences);
+        }
+    }
+    others.refuse(store)
+}
+
+/// Trains as the rows of `experiment` ask and captures their spectra every `every` steps; writes the captures and
+/// their plots to `store`.
+///
+/// A capture that is at hand, of a run that was broken off, is not made again, and the training goes on after the epoch that
+/// was saved last.
+///
+/// # Errors
+///
+/// As of [`check_track`], or the first row that cannot be followed to its end.
 pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every: usize) -> Result<Vec<Track>> {
     let experiment = &followed(experiment.clone(), true)?;
+    check_track(experiment, store, options, every)?;
     let device = device(options.backend, options.device)?.autodiff();
     let data = DataRoot::new(options.data_dir.clone())?;
     let mut tracks = Vec::new();
     for tasks in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)? {
         let first = &tasks[0];
-        if !options.long {
-            check_patience(&first.row, options.backend).map_err(|error| first.failed(error))?;
-        }
         let group = Group { tasks: &tasks, position: &first.position, device: &device, data: &data, store, options };
         tracks.extend(
             network(&group.position.model)
@@ -122,16 +149,7 @@ impl<'a, M: Model> Follower<'a, M> {
     ) -> Self {
         let training = group.position.training.as_ref();
         let last = training.map_or(0, |training| training.steps(set.examples().len()));
-        let begun = |task: &Task| Track {
-            program: gradspectra_experiment::program(),
-            task: task.key.clone(),
-            experiment: task.experiment.clone(),
-            row: task.row.clone(),
-            seed: task.seed,
-            backend: group.options.backend,
-            every,
-            points: Vec::new(),
-        };
+        let begun = |task: &Task| begun(task, group.options.backend, every);
         let tracks: Vec<_> = group.tasks.iter().map(begun).collect();
         let known =
             tracks.iter().map(|track| if group.options.fresh { BTreeMap::new() } else { known(track, group.store) });
@@ -180,11 +198,24 @@ impl<'a, M: Model> Follower<'a, M> {
             };
             say(format!("  {}: {point}", name(task)));
             track.points.push(point);
-            if known.is_empty() {
-                keep(track, store)?;
-            }
+            // With those ahead that are at hand, so that a break loses none.
+            let points = track.points.iter().chain(known.values()).cloned().collect();
+            keep(&Track { points, ..track.clone() }, store)?;
         }
         Ok(())
+    }
+
+    /// Takes the points up to `step` from those at hand, if they are all there.
+    fn take_until(&mut self, step: usize) -> bool {
+        let due: Vec<usize> = (0..=step).filter(|step| self.is_due(*step)).collect();
+        let complete = self.known.iter().all(|known| due.iter().all(|step| known.contains_key(step)));
+        if complete {
+            for (track, known) in self.tracks.iter_mut().zip(&mut self.known) {
+                let ahead = known.split_off(&(step + 1));
+                track.points.extend(std::mem::replace(known, ahead).into_values());
+            }
+        }
+        complete
     }
 
     fn run(mut self, model: M) -> Result<Vec<Track>> {
@@ -197,14 +228,32 @@ impl<'a, M: Model> Follower<'a, M> {
         let seed = tasks[0].own_seed();
         let model = position.initialised(model)?;
         let set = self.set;
-        self.at(&model, 0, |line| options.reporter.line(line))?;
         let (reporter, keep_every) = (options.reporter, options.keep_every);
         let positions = Positions { store, device, reporter, keep_every };
-        let state = TrainingState::new(model, training);
+        // Apart from a row's training at the same position, which may have come further.
+        let key = files::sha256(format!("track of {}", position.key()).as_bytes());
+        let mut state = positions.begun(&key, detached(&model), training);
+        let saved = state.epochs().len();
+        if saved > 0 && self.take_until(saved * self.last / training.epochs) {
+            let taken = self.tracks.iter().map(|track| track.points.len()).sum::<usize>();
+            reporter.line(format!("  {taken} captures are at hand"));
+        } else {
+            state = TrainingState::new(model, training);
+            self.at(state.model(), 0, |line| reporter.line(line))?;
+        }
+        let mut kept = Instant::now();
         positions.train(state, training, seed, set, |state, event, bar| match event {
             TrainingEvent::Step(step) => self.at(state.model(), step, |line| bar.line(line)),
+            TrainingEvent::Epoch(_) if kept.elapsed() >= keep_every => {
+                kept = Instant::now();
+                positions.keep_state(&key, state)
+            }
             TrainingEvent::Epoch(_) => Ok(()),
         })?;
+        for track in &self.tracks {
+            keep(track, store)?;
+        }
+        store.forget_begun(&key, None);
         Ok(self.tracks)
     }
 }
@@ -230,19 +279,53 @@ fn capture<M: Model>(captured: &mut Captured<M>, task: &Task) -> Result<(Option<
     Ok((law, SpectrumSummary::of(&spectrum)))
 }
 
+/// The track of `task` before its first capture.
+fn begun(task: &Task, backend: Backend, every: usize) -> Track {
+    Track {
+        program: gradspectra_experiment::program(),
+        task: task.key.clone(),
+        experiment: task.experiment.clone(),
+        row: task.row.clone(),
+        seed: task.seed,
+        backend,
+        every,
+        points: Vec::new(),
+    }
+}
+
+/// What differs between the track `asked` for and the track `there` in its place; nothing where none of its captures
+/// would be lost.
+fn differences(asked: &Track, there: &Track) -> Vec<String> {
+    if there.task != asked.task {
+        let mut found = kept::of_rows(&there.row, &asked.row);
+        found.extend(kept::different("program", &there.program, &asked.program));
+        found.extend(kept::different("backend", there.backend.name(), asked.backend.name()));
+        return kept::told(found, &asked.row);
+    }
+    let last = there.points.last().map_or(0, |point| point.step);
+    let is_lost = |point: &TrackPoint| !point.step.is_multiple_of(asked.every) && point.step != last;
+    match there.points.iter().any(is_lost) {
+        true => kept::different("every", &there.every.to_string(), &asked.every.to_string()).into_iter().collect(),
+        false => Vec::new(),
+    }
+}
+
 fn file(track: &Track, store: &Store, ending: &str) -> PathBuf {
     store.row_file(&track.experiment, &track.row.id, track.seed, ending)
 }
 
+/// The track in the place of `track` in the store, of whatever task, if it is whole.
+fn stored(track: &Track, store: &Store) -> Option<Track> {
+    let stored: StoredTrack = read_json(&file(track, store, "track.json"))?;
+    let csv = std::fs::read_to_string(file(track, store, "track.csv")).ok()?;
+    let csv = whole(csv, &stored.points_sha256)?;
+    Some(Track { points: points(&csv), ..stored.track })
+}
+
 /// The captures of the task of `track` in the store, as far as they are whole.
 fn known(track: &Track, store: &Store) -> BTreeMap<usize, TrackPoint> {
-    let read = || {
-        let stored: StoredTrack = read_json(&file(track, store, "track.json"))?;
-        let csv = std::fs::read_to_string(file(track, store, "track.csv")).ok()?;
-        let whole = stored.track.task == track.task && stored.points_sha256 == files::sha256(csv.as_bytes());
-        whole.then(|| points(&csv))
-    };
-    read().unwrap_or_default().into_iter().map(|point| (point.step, point)).collect()
+    let points = stored(track, store).filter(|there| there.task == track.task).map(|there| there.points);
+    points.unwrap_or_default().into_iter().map(|point| (point.step, point)).collect()
 }
 
 /// Writes the captures as CSV, and what they are of as JSON.

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     error::{DataError, Result},
-    official::catalogue::{Listing, Source, Split},
+    official::catalogue::{ListedFile, Listing, Source, Split},
     official::download::{Progress, download},
 };
 
@@ -76,26 +76,12 @@ impl DataRoot {
 
     /// The files of one of the split's file sets, downloaded if need be.
     pub(crate) fn locate(&self, source: &Source, split: Split, progress: &mut Progress) -> Result<Vec<PathBuf>> {
-        let (listing, file_sets) = (source.listing(), source.file_sets(split));
-        let (folders, cache) = match self {
-            Self::Given(folder) => {
-                return find(folder, listing, file_sets).ok_or_else(|| DataError::MissingInGiven {
-                    title: &listing.title,
-                    path: missing(folder, listing, file_sets),
-                });
-            }
-            Self::Searched { folders, cache } => (folders, cache),
-        };
-        let mut searched = folders.iter().chain(cache);
-        if let Some(files) = searched.find_map(|folder| find(folder, listing, file_sets)) {
+        if let Some(files) = self.at_hand(source, split) {
             return Ok(files);
         }
-        let mirrored = file_sets.iter().find_map(|names| {
-            let files = names.iter().map(|name| listing.downloadable(name));
-            files.collect::<Option<Vec<_>>>()
-        });
-        let failure = match (cache, mirrored) {
-            (Some(cache), Some(files)) => {
+        let listing = source.listing();
+        let failure = match self.download_of(source, split) {
+            Some((cache, files)) => {
                 let folder = cache.join(&listing.folders[0]);
                 let paths = files.into_iter().map(|file| match folder.join(&file.name) {
                     path if path.is_file() => Ok(path),
@@ -106,10 +92,41 @@ impl DataRoot {
                     Err(error) => Some(Box::new(error)),
                 }
             }
-            _ => None,
+            None => None,
+        };
+        Err(self.not_found(source, split, failure))
+    }
+
+    /// Refuses a split whose files are neither at hand nor to be downloaded.
+    pub(crate) fn check(&self, source: &Source, split: Split) -> Result<()> {
+        match self.at_hand(source, split).is_some() || self.download_of(source, split).is_some() {
+            true => Ok(()),
+            false => Err(self.not_found(source, split, None)),
+        }
+    }
+
+    /// The folder for downloads, and what of the split's files to download.
+    fn download_of(&self, source: &Source, split: Split) -> Option<(&PathBuf, Vec<&'static ListedFile>)> {
+        let Self::Searched { cache: Some(cache), .. } = self else { return None };
+        let listing = source.listing();
+        let files = source.file_sets(split).iter().find_map(|names| {
+            let files = names.iter().map(|name| listing.downloadable(name));
+            files.collect::<Option<Vec<_>>>()
+        })?;
+        Some((cache, files))
+    }
+
+    fn not_found(&self, source: &Source, split: Split, failure: Option<Box<DataError>>) -> DataError {
+        let (listing, file_sets) = (source.listing(), source.file_sets(split));
+        let (folders, cache) = match self {
+            Self::Given(folder) => {
+                let path = missing(folder, listing, file_sets);
+                return DataError::MissingInGiven { title: &listing.title, path };
+            }
+            Self::Searched { folders, cache } => (folders, cache),
         };
         let searched: Vec<_> = folders.iter().chain(cache).map(|folder| folder.display().to_string()).collect();
-        Err(DataError::NotFound {
+        DataError::NotFound {
             title: &listing.title,
             searched: if searched.is_empty() { "nowhere".to_owned() } else { searched.join(", ") },
             mend: format!(
@@ -121,7 +138,7 @@ impl DataRoot {
                 file_sets[0].join(", "),
             ),
             source: failure,
-        })
+        }
     }
 }
 

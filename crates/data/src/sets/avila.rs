@@ -53,6 +53,10 @@ impl LabelledDataSet for Avila {
         Ok(Loaded { examples, files })
     }
 
+    fn check_files(&self, split: Split, root: &DataRoot) -> Result<()> {
+        root.check(&SOURCE, split)
+    }
+
     fn files_at_hand(&self, split: Split, root: &DataRoot) -> Result<Option<Vec<FileProvenance>>> {
         SOURCE.at_hand(split, root)
     }

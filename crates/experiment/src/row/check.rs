@@ -141,6 +141,9 @@ impl Row {
         }
         match self.analysis.top() {
             top if (2..=available).contains(&top) => Ok(()),
+            top if top == super::thousand() => Err(format!(
+                "top is {top}, as where none is given; with {iterations} iterations it must be 2 to {available}: give another"
+            )),
             top => Err(format!("top is {top}; with {iterations} iterations it must be 2 to {available}")),
         }
     }

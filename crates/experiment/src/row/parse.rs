@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Experiment, Row, Vectors};
 use crate::error::{Error, Result};
+use crate::words::lines::Lines;
+use crate::words::{Fault, missing, missing_of};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -90,8 +92,9 @@ impl Written {
 /// The experiment of a file's text, and the sizes that its rows write.
 fn parsed(name: &str, text: &str, source: &Path) -> Result<(Experiment, Vec<Written>)> {
     let refuse = |reason: String| Error::Experiment { path: source.to_owned(), reason };
-    let file: ExperimentFile = toml::from_str(text).map_err(|error| refuse(in_one_line(&error, text)))?;
-    check_keys_of_defaults(&file).map_err(refuse)?;
+    let lines = Lines::of(text);
+    let file: ExperimentFile = toml::from_str(text).map_err(|error| refuse(of_file(&error, &lines)))?;
+    check_keys_of_defaults(&file, &lines).map_err(refuse)?;
     let mut ids = BTreeSet::new();
     let (mut rows, mut written) = (Vec::with_capacity(file.rows.len()), Vec::with_capacity(file.rows.len()));
     for (index, table) in file.rows.into_iter().enumerate() {
@@ -100,11 +103,18 @@ fn parsed(name: &str, text: &str, source: &Path) -> Result<(Experiment, Vec<Writ
             None => format!("row {}", index + 1),
         };
         let refuse = |reason: String| refuse(format!("{label}: {reason}"));
+        let training = table.get("training").or_else(|| file.defaults.get("training")).and_then(toml::Value::as_str);
+        let place = Place { lines: &lines, index: index.to_string(), training: training.map(str::to_owned) };
         check_effect(&table).map_err(refuse)?;
         check_settings(&table).map_err(refuse)?;
         let table = name_training(merged(file.defaults.clone(), table), &file.trainings).map_err(refuse)?;
         written.push(Written::of(&table));
-        let row: Row = table.try_into().map_err(|error: toml::de::Error| refuse(in_one_line(&error, "")))?;
+        let row = row_of(table).map_err(|fault| match place.line(&fault.path) {
+            Some(line) => {
+                Error::Experiment { path: source.to_owned(), reason: format!("line {line}: {label}: {}", fault.text) }
+            }
+            None => refuse(fault.text),
+        })?;
         row.check().map_err(refuse)?;
         if !ids.insert(row.id.clone()) {
             return Err(refuse("two rows have this id; give each its own".to_owned()));
@@ -130,13 +140,87 @@ fn check_effect(row: &toml::Table) -> std::result::Result<(), String> {
 }
 
 /// Refuses defaults whose settings have keys without effect, and schedules that are none.
-fn check_keys_of_defaults(file: &ExperimentFile) -> std::result::Result<(), String> {
+fn check_keys_of_defaults(file: &ExperimentFile, lines: &Lines) -> std::result::Result<(), String> {
     check_settings(&file.defaults).map_err(|reason| format!("defaults: {reason}"))?;
     for (name, schedule) in &file.trainings {
-        let parsed = schedule.clone().try_into::<Training>();
-        parsed.map_err(|error| format!("training {name}: {}", in_one_line(&error, "")))?;
+        check_training(schedule, &[]).map_err(|fault| {
+            let path: Vec<&str> =
+                ["trainings", name].into_iter().chain(fault.path.iter().map(String::as_str)).collect();
+            let line = lines.of_key(&path).map(|line| format!("line {line}: ")).unwrap_or_default();
+            format!("{line}training {name}: {}", fault.text)
+        })?;
     }
     Ok(())
+}
+
+/// The keys that a row must have, of itself or of the defaults.
+const KEYS_OF_ROW: [&str; 4] = ["id", "data-set", "model", "analysis"];
+/// The keys that a training must have.
+const KEYS_OF_TRAINING: [&str; 6] = ["epochs", "batch", "optimiser", "learning-rate", "weight-decay", "milestones"];
+
+/// Refuses a schedule at the key `path` that is none, with all the keys that it lacks.
+fn check_training(schedule: &toml::Table, path: &[&str]) -> std::result::Result<(), Fault> {
+    let parsed = schedule.clone().try_into::<Training>();
+    parsed.map_err(|error| with_all_missing(Fault::of(&error, path, schedule), schedule, &KEYS_OF_TRAINING)).map(|_| ())
+}
+
+/// `fault` of `table`, with all the keys of `required` that are missing where one is.
+fn with_all_missing(fault: Fault, table: &toml::Table, required: &[&str]) -> Fault {
+    let names = missing_of(table, required);
+    let name = |name: &&str| fault.path.iter().map(String::as_str).chain([*name]).collect::<Vec<_>>().join(".");
+    let names: Vec<String> = names.iter().map(name).collect();
+    match names.iter().any(|name| fault.text == missing(&[name])) {
+        true => Fault { text: missing(&names), ..fault },
+        false => fault,
+    }
+}
+
+/// The row of its keys.
+fn row_of(table: toml::Table) -> std::result::Result<Row, Fault> {
+    if let Some(toml::Value::Table(schedule)) = table.get("training") {
+        check_training(schedule, &["training"])?;
+    }
+    let parsed = table.clone().try_into();
+    parsed.map_err(|error| with_all_missing(Fault::of(&error, &[], &table), &table, &KEYS_OF_ROW))
+}
+
+/// Where the keys of a row are written.
+struct Place<'a> {
+    lines: &'a Lines<'a>,
+    index: String,
+    /// The name of its training, where it has one.
+    training: Option<String>,
+}
+
+impl Place<'_> {
+    /// The line of the key `path` of the row: in the row, in its schedule or in the defaults, or that of the row.
+    fn line(&self, path: &[String]) -> Option<usize> {
+        let below = |above: &[&'_ str], path: &[String]| {
+            let path: Vec<&str> = above.iter().copied().chain(path.iter().map(String::as_str)).collect();
+            self.lines.of_whole_key(&path)
+        };
+        let of_training = || match (&self.training, path) {
+            (Some(name), [first, rest @ ..]) if first == "training" => below(&["trainings", name], rest),
+            _ => None,
+        };
+        let of_row = || below(&["row", &self.index], path).filter(|_| !path.is_empty());
+        let of_defaults = || below(&["defaults"], path).filter(|_| !path.is_empty());
+        of_row().or_else(of_training).or_else(of_defaults).or_else(|| below(&["row", &self.index], &[]))
+    }
+}
+
+/// What is wrong with a file as a whole.
+fn of_file(error: &toml::de::Error, lines: &Lines) -> String {
+    let Some(span) = error.span() else { return Fault::of(error, &[], &toml::Table::new()).text };
+    let mut path = lines.key_at(span.start);
+    if error.message().starts_with("unknown field") {
+        path.pop();
+    }
+    let line = lines.at(span.start);
+    match error.message() {
+        "duplicate key" => format!("line {line}: {} is given twice; give it once", lines.text(span)),
+        message => format!("line {line}: {}", Fault::told(message, path).text),
+    }
 }
 
 /// Refuses keys of a row's settings that their kind does not have.
@@ -198,13 +282,6 @@ fn name_training(
     Ok(row)
 }
 
-fn in_one_line(error: &toml::de::Error, text: &str) -> String {
-    let message = error.message().replace('\n', " ");
-    match error.span() {
-        Some(span) if !text.is_empty() => {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            format!("line {line}: {message}")
-        }
-        _ => error.to_string().trim().replace('\n', " "),
-    }
-}
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

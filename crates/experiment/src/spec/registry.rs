@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock, RwLockReadGuard};
 use serde_json::{Map, Value};
 
 use super::{DataSettings, DataSpec, ModelSettings, ModelSpec};
+use crate::words::among;
 
 /// Makes settings of what an experiment file writes beside the kind.
 type Make<T> = fn(&'static str, Map<String, Value>) -> Result<Arc<T>, String>;
@@ -137,13 +138,5 @@ impl DataSpec {
 }
 
 fn unknown(what: &str, kind: &str, known: Vec<&str>) -> String {
-    /// Names that are less alike are no misspelling.
-    const ALIKE: f64 = 0.8;
-    let likeness = |known: &&&str| strsim::jaro_winkler(kind, known);
-    let nearest = known.iter().max_by(|first, second| likeness(first).total_cmp(&likeness(second)));
-    let meant = match nearest.filter(|nearest| likeness(nearest) >= ALIKE) {
-        Some(nearest) => format!("did you mean {nearest}? There are"),
-        None => "expected one of".to_owned(),
-    };
-    format!("{what} is {kind:?}; {meant} {}", known.join(", "))
+    format!("{what} is {kind:?}; {}", among(kind, &known))
 }

@@ -189,6 +189,7 @@ impl Run {
         words.extend(["--backend".to_owned(), self.backend.name().to_owned(), "--out".to_owned(), absolute(out)?]);
         words.extend(self.device.iter().flat_map(|device| ["--device".to_owned(), device.to_string()]));
         words.extend(["--keep-every".to_owned(), self.keep_every.to_string()]);
+        words.extend(self.replace.then(|| "--replace".to_owned()));
         if let Some(folder) = &self.data_dir {
             words.extend(["--data-dir".to_owned(), absolute(folder)?]);
         }

@@ -6,12 +6,12 @@ use anyhow::{Context, bail};
 use gradspectra_files::counted;
 use gradspectra_run::{Error, memory};
 
-use super::{chosen, data_root, options, out, print, seeds, selected, set_threads, shortened, show};
+use super::{check_kept, chosen, data_root, options, out, print, seeds, selected, set_threads, shortened, show};
 use crate::cli::distributed::{Merge, Split, Submit, Tasks, TasksFormat, absolute};
 use crate::cli::{Run, Selection};
 use crate::{
-    Experiment, GraphOptions, Merged, PlannedTask, Reporter, Store, Submission, TaskGraph, TaskKeys, TaskKind, ended,
-    forget_terms, run_tasks,
+    Experiment, GraphOptions, Merged, PlannedTask, Reporter, Store, Submission, TaskGraph, TaskKeys, TaskKind,
+    check_tasks, ended, forget_terms, run_tasks,
 };
 
 /// The experiments of a selection or of a file.
@@ -25,7 +25,7 @@ pub(super) fn experiments(selection: &Selection, file: Option<&Path>) -> anyhow:
 /// The tasks of a run, with what is done of them in its folder.
 fn graph(experiments: &[Experiment], run: &Run, budget: u64, split: Split, fresh: bool) -> anyhow::Result<TaskGraph> {
     let folder = out(run);
-    let store = folder.is_dir().then(|| Store::open(&folder)).transpose()?;
+    let store = folder.is_dir().then(|| Store::at(&folder));
     let options = GraphOptions {
         seeds: &seeds(run),
         backend: run.backend,
@@ -43,6 +43,7 @@ const WHOLE: Split = Split { parts: None };
 /// Lists the tasks of a run.
 pub(super) fn list(tasks: &Tasks) -> anyhow::Result<()> {
     let experiments = experiments(&tasks.selection, tasks.file.as_deref())?;
+    check_kept(&shortened(experiments.clone(), &tasks.run)?, &tasks.run, &data_root(&tasks.run)?)?;
     let graph = graph(&experiments, &tasks.run, tasks.run.memory.unwrap_or(u64::MAX), tasks.split, tasks.run.fresh)?;
     print(&match tasks.format {
         TasksFormat::Text => graph.to_string(),
@@ -53,9 +54,12 @@ pub(super) fn list(tasks: &Tasks) -> anyhow::Result<()> {
 /// Does some tasks of a run.
 pub(super) fn part(experiments: Vec<Experiment>, ids: &[String], run: &Run) -> anyhow::Result<()> {
     set_threads(run.threads)?;
+    let (experiments, options) = (shortened(experiments, run)?, options(run));
+    check_tasks(&experiments, ids, &Store::at(&out(run)), &options)?;
+    let _ = crate::device(run.backend, run.device)?;
     let mut store = Store::open(&out(run))?;
     store.share(ids)?;
-    Ok(run_tasks(&shortened(experiments, run)?, ids, &store, &options(run))?)
+    Ok(run_tasks(&experiments, ids, &store, &options)?)
 }
 
 /// Trains the positions of a run.
@@ -84,10 +88,11 @@ pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
         bail!("{}: there is no such folder; name folders of results", missing.display());
     }
     let sources = folders.iter().map(|folder| Store::open(folder)).collect::<Result<Vec<_>, _>>()?;
-    let mut store = Store::open(&out(run))?;
-    store.lock()?;
     let options = options(run);
     let shortened = shortened(experiments.clone(), run)?;
+    check_kept(&shortened, run, &data_root(run)?)?;
+    let mut store = Store::open(&out(run))?;
+    store.lock()?;
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
     let merged = crate::merge(&sources, &store, &keys)?;
     let Merged { results, positions, terms, .. } = merged;
@@ -115,6 +120,7 @@ pub(super) fn send(submit: &Submit) -> anyhow::Result<()> {
     let asked = cluster.resolved(run)?;
     let budget = asked.memory.unwrap_or(u64::MAX);
     let experiments = experiments(selection, file)?;
+    check_kept(&shortened(experiments.clone(), run)?, run, &data_root(run)?)?;
     let graph = graph(&experiments, run, budget, *split, run.fresh)?;
     let captures = |task: &&PlannedTask| task.kind != TaskKind::Training && !task.done;
     graph.tasks.iter().filter(captures).try_for_each(|task| memory::check(&task.id, task.memory, budget))?;

@@ -188,7 +188,8 @@ fn tasks_share_a_folder_and_a_whole_run_does_not() {
     let results = folder.path().join("results");
     let shared = fs::File::open(results.join(".lock")).unwrap();
     shared.lock_shared().unwrap();
-    let task = fs::File::open(results.join(".tasks/parts,random,seed-1")).unwrap();
+    fs::create_dir(results.join(".tasks")).unwrap();
+    let task = fs::File::create_new(results.join(".tasks/parts,random,seed-1")).unwrap();
     task.lock().unwrap();
     let held = refusal(folder.path(), &["run", "parts.toml", "--task", "parts/random/seed-1"], 2);
     assert!(held.contains("is running there"), "{held}");

@@ -270,6 +270,7 @@ fn the_library_refuses_rows_that_cannot_be_followed() {
         device: None,
         data_dir: Some(common::root().join("datasets")),
         fresh: false,
+        replace: false,
         long: false,
         keep_every: std::time::Duration::MAX,
         memory: 1 << 30,
@@ -277,4 +278,89 @@ fn the_library_refuses_rows_that_cannot_be_followed() {
     };
     let refused = gradspectra::track(&experiment, &store, &options, 20).unwrap_err().to_string();
     assert!(refused.contains("row random does not train"), "{refused}");
+}
+
+/// A network whose epochs last long enough to be broken off between captures.
+const LASTING: &str = "
+title = 'lasting'
+
+[trainings.long]
+epochs = 12
+batch = 100
+optimiser = 'momentum'
+learning-rate = 0.1
+weight-decay = 5e-4
+milestones = [0.5]
+
+[defaults]
+data-set = 'avila'
+model = { kind = 'fcn', width = 40 }
+iterations = 60
+batch-size = 3
+training = 'long'
+analysis = { kind = 'spectrum', matrix = 'covariance', top = 40 }
+
+[[row]]
+id = 'one'
+
+[[row]]
+id = 'two'
+analysis = { matrix = 'second-moment' }
+";
+
+/// 105 steps an epoch; captures lie between the epochs' ends.
+const EVERY: &str = "70";
+
+#[test]
+fn a_track_that_was_killed_goes_on_after_the_epoch_that_was_saved_last() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lasting.toml"), LASTING).unwrap();
+    let arguments = ["track", "lasting.toml", "--every", EVERY, "--keep-every", "0", "--out"];
+    let track = |out: &str| {
+        let output = common::succeed(folder.path(), &[&arguments[..], &[out]].concat());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    track("undisturbed");
+    let csv = folder.path().join("killed/lasting/one/seed-1.track.csv");
+    let lines = |path: &Path| std::fs::read_to_string(path).map_or(0, |text| text.lines().count());
+    let mut killed = common::program(folder.path());
+    let mut killed = killed.args(arguments).args(["killed", "-q"]).spawn().unwrap();
+    while lines(&csv) < 6 && killed.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    killed.kill().unwrap();
+    assert!(!killed.wait().unwrap().success(), "it ended before it was killed");
+    let before = lines(&csv) - 1;
+    let said = track("killed");
+    let after = said.split("goes on after epoch ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let after: usize = after.unwrap_or_else(|| panic!("{said}")).parse().unwrap();
+    assert!(after >= 2, "five captures are behind epoch 2: {said}");
+    assert!(!said.contains("epoch   1 of 12") && said.contains("epoch  12 of 12"), "{said}");
+    assert!(!said.contains("step      0") && said.contains("captures are at hand"), "{said}");
+    assert!(before >= 5, "{before} captures were made before the break");
+    let bytes = |out: &str| -> Vec<Vec<u8>> {
+        common::contents(&folder.path().join(out)).into_iter().map(|(_, bytes)| bytes).collect()
+    };
+    assert_eq!(bytes("undisturbed").len(), 8, "csv, json, svg and png of two rows, and nothing of the training");
+    assert!(bytes("undisturbed") == bytes("killed"));
+    let state = |out: &str| std::fs::read_dir(folder.path().join(out).join("positions")).map_or(0, Iterator::count);
+    assert_eq!(state("killed"), 0);
+}
+
+#[test]
+fn a_track_whose_captures_are_lost_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lasting.toml"), LASTING).unwrap();
+    let arguments = ["track", "lasting.toml", "--every", EVERY, "--keep-every", "0", "--rows", "one"];
+    let csv = folder.path().join("results/lasting/one/seed-1.track.csv");
+    let mut killed = common::program(folder.path()).args(arguments).arg("-q").spawn().unwrap();
+    while std::fs::read_to_string(&csv).map_or(0, |text| text.lines().count()) < 4 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    std::fs::remove_file(&csv).unwrap();
+    let output = common::succeed(folder.path(), &arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("step      0") && said.contains("epoch   1 of 12"), "{said}");
 }

@@ -4,13 +4,12 @@ use std::fmt::Write;
 
 use gradspectra_data::{DataRoot, LabelCorruption};
 use gradspectra_experiment::{Backend, Experiment, Row, Store};
-use gradspectra_files::counted;
+use gradspectra_files::{counted, duration};
 
 use crate::error::{Error, Result};
 use crate::estimate::cost::{Workload, training_seconds};
 use crate::estimate::memory::{MemoryEstimate, gigabytes, of_tasks};
 use crate::position::stored;
-use crate::schedule::graph::duration;
 use crate::schedule::task::{Task, tasks};
 
 /// Trainings on the CPU that take longer must be asked for.

@@ -5,13 +5,14 @@ use std::fmt;
 
 use gradspectra_data::DataRoot;
 use gradspectra_experiment::{Backend, Experiment, Store, TERMS};
-use gradspectra_files::counted;
+use gradspectra_files::{counted, duration};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::estimate::cost::{eigenvalue_seconds, seconds_of_share, training_seconds};
 use crate::estimate::memory::{self, MemoryEstimate, Share, gigabytes};
 use crate::execute::{RunOptions, make_part, run_groups, train};
+use crate::kept::check_tasks_kept;
 use crate::position::stored;
 use crate::schedule::task::{Task, tasks};
 use crate::schedule::terms::{GramTerms, Part};
@@ -161,15 +162,48 @@ fn is_done(task: &Task, options: &GraphOptions) -> bool {
     !options.fresh && options.store.is_some_and(|store| task.is_done(store))
 }
 
+/// Some tasks of a run.
+struct Chosen {
+    groups: Vec<Vec<Task>>,
+    trainings: BTreeMap<String, Task>,
+    parts: BTreeMap<String, (Task, GramTerms, Part)>,
+}
+
+/// Refuses the tasks `ids` of a run of `experiments` where they cannot be done, before anything is.
+///
+/// # Errors
+///
+/// An id that no task has; a row or a part whose training is neither done nor among `ids`; a finished result of other
+/// settings in the place of a row's; memory that does not suffice.
+pub fn check_tasks(experiments: &[Experiment], ids: &[String], store: &Store, options: &RunOptions) -> Result<()> {
+    chosen(experiments, ids, &DataRoot::new(options.data_dir.clone())?, store, options).map(|_| ())
+}
+
 /// Does the tasks `ids` of a run of `experiments`, and no other.
 ///
 /// # Errors
 ///
-/// An id that no task has; a row or a part whose training is neither done nor among `ids`; memory that does not suffice;
-/// what keeps a task from being done, after the others are.
+/// As of [`check_tasks`]; what keeps a task from being done, after the others are.
 pub fn run_tasks(experiments: &[Experiment], ids: &[String], store: &Store, options: &RunOptions) -> Result<()> {
     let data = DataRoot::new(options.data_dir.clone())?;
-    let mut groups = tasks(experiments, &options.seeds, options.backend, &data)?;
+    let Chosen { groups, trainings, parts } = chosen(experiments, ids, &data, store, options)?;
+    for task in trainings.values().filter(|task| stored(store, &task.position.key()).is_none()) {
+        train(task, &data, store, options).map_err(|error| task.failed(error))?;
+    }
+    for (task, _, part) in parts.values() {
+        make_part(task, part, &data, store, options).map_err(|error| task.failed(error))?;
+    }
+    run_groups(groups, &data, store, options)
+}
+
+fn chosen(
+    experiments: &[Experiment],
+    ids: &[String],
+    data: &DataRoot,
+    store: &Store,
+    options: &RunOptions,
+) -> Result<Chosen> {
+    let mut groups = tasks(experiments, &options.seeds, options.backend, data)?;
     let mut unknown: BTreeSet<&String> = ids.iter().collect();
     let mut trainings: BTreeMap<String, Task> = BTreeMap::new();
     let mut parts: BTreeMap<String, (Task, GramTerms, Part)> = BTreeMap::new();
@@ -195,14 +229,11 @@ pub fn run_tasks(experiments: &[Experiment], ids: &[String], store: &Store, opti
         return Err(Error::NoSuchTask { id: id.clone() });
     }
     groups.retain(|group| !group.is_empty());
+    if !options.replace {
+        check_tasks_kept(groups.iter().flatten(), store)?;
+    }
     check_memory(&groups, &parts, store, options)?;
-    for task in trainings.values().filter(|task| stored(store, &task.position.key()).is_none()) {
-        train(task, &data, store, options).map_err(|error| task.failed(error))?;
-    }
-    for (task, _, part) in parts.values() {
-        make_part(task, part, &data, store, options).map_err(|error| task.failed(error))?;
-    }
-    run_groups(groups, &data, store, options)
+    Ok(Chosen { groups, trainings, parts })
 }
 
 /// The parts among `ids` of the Gram matrices of `group`.
@@ -269,15 +300,5 @@ impl fmt::Display for TaskGraph {
             counted(self.tasks.len(), "tasks"),
             duration(seconds)
         )
-    }
-}
-
-/// About how long: `12 s`, `3.4 min`, `5.6 h`, `7.8 days`.
-pub(crate) fn duration(seconds: f64) -> String {
-    match seconds {
-        ..100.0 => format!("{seconds:.0} s"),
-        ..6000.0 => format!("{:.1} min", seconds / 60.0),
-        ..172_800.0 => format!("{:.1} h", seconds / 3600.0),
-        _ => format!("{:.1} days", seconds / 86_400.0),
     }
 }

@@ -1,7 +1,8 @@
 //! The work of a run: one task a row and seed, ordered so that what tasks share is made once.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use gradspectra_data::{DataRoot, Split};
 use gradspectra_experiment::{Analysis, Backend, DataSpec, Experiment, POSITIONS, Row, Store, Vectors, short_key};
@@ -11,7 +12,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::fit::{check_fit, measured_of};
 use crate::position::PositionSpec;
-use crate::subject::source;
+use crate::subject::{network, source};
 
 /// One row at one seed.
 #[derive(Debug, Clone)]
@@ -37,16 +38,38 @@ pub(crate) fn named(part: &impl Serialize) -> String {
     serde_json::to_string(part).expect("a specification is plain data")
 }
 
+/// What of a row decides its result, but for the content of the files that it names.
+pub(crate) fn bare(row: &Row) -> Row {
+    let row = Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
+    Row { data_set: row.data_set.anywhere(), ..row }
+}
+
 impl Task {
     fn new(experiment: &str, row: &Row, seed: u64, backend: Backend, unofficial_files: Vec<String>) -> Result<Self> {
         let position = PositionSpec::of(row, seed + row.seed_offset, backend, unofficial_files)?;
         let minibatches_sha256 = row.minibatches.as_deref().map(files::sha256_of_file).transpose()?;
-        let bare =
-            Row { setting: None, reading_of: None, paper: None, weights: None, minibatches: None, ..row.clone() };
-        let bare = Row { data_set: row.data_set.anywhere(), ..bare };
-        let identity = Identity { row: &bare, position: &position, minibatches_sha256: &minibatches_sha256 };
+        let identity = Identity { row: &bare(row), position: &position, minibatches_sha256: &minibatches_sha256 };
         let key = files::sha256(named(&identity).as_bytes());
         Ok(Self { experiment: experiment.to_owned(), row: row.clone(), seed, key, position, minibatches_sha256 })
+    }
+
+    /// Refuses weights of another network, and a folder of data sets that lacks the row's.
+    fn check_files(&self, data: &DataRoot) -> Result<()> {
+        let Row { model, data_set, weights, training, .. } = &self.row;
+        source(data_set)?.check_files(Split::Train, data)?;
+        if training.is_some() {
+            source(data_set)?.check_files(Split::Test, data)?;
+        }
+        let Some(weights) = weights else { return Ok(()) };
+        /// The weights that were found to fit, with their networks and data.
+        static FIT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let options = self.row.load_options();
+        let key = named(&(model, data_set, options, &self.position.weights_sha256));
+        if !FIT.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+            network(model)?.check_weights(data_set, options, weights)?;
+            FIT.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        }
+        Ok(())
     }
 
     /// The path of its result in the folder of results, without an ending.
@@ -133,6 +156,7 @@ pub(crate) fn tasks(
                     Entry::Vacant(unknown) => unknown.insert(unofficial_files(&row.data_set, data)?),
                 };
                 let task = Task::new(&experiment.name, row, seed, backend, files.clone())?;
+                task.check_files(data).map_err(|error| task.failed(error))?;
                 let key = task.capture_key();
                 match groups.iter_mut().find(|(position, _)| *position == key) {
                     Some((_, tasks)) => tasks.push(task),

@@ -97,6 +97,13 @@ impl<D: LabelledDataSet + Clone + Serialize + 'static> AnySource for Labels<D> {
         Ok(Some(AnySet { set: Box::new(set), files: loaded.files }))
     }
 
+    fn check_files(&self, split: Split, root: &DataRoot) -> Result<()> {
+        match split == Split::Test && !self.settings.has_test_examples() {
+            true => Ok(()),
+            false => Ok(self.settings.check_files(split, root)?),
+        }
+    }
+
     fn files_at_hand(&self, split: Split, root: &DataRoot) -> Result<Vec<FileProvenance>> {
         Ok(self.settings.files_at_hand(split, root)?.unwrap_or_default())
     }

@@ -4,13 +4,14 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use gradspectra_data::LoadOptions;
 use gradspectra_experiment::spec::{ModelSettings, no_model};
 use gradspectra_experiment::{DataSpec, ModelSpec, Track};
-use gradspectra_models::{Architecture, Facts};
+use gradspectra_models::{Architecture, Facts, load_checkpoint};
 
 use super::measured::{Measured, measure};
 use super::source::{source, specimen};
@@ -22,6 +23,8 @@ use crate::track::follow_at;
 pub(crate) trait AnyNetwork: ModelSettings {
     /// What is known of it for `data`.
     fn measure(&self, data: &DataSpec, options: LoadOptions) -> Result<Measured>;
+    /// Refuses a file of weights that are not this network's for `data`.
+    fn check_weights(&self, data: &DataSpec, options: LoadOptions, weights: &Path) -> Result<()>;
     /// Runs the tasks of `group`.
     fn run(&self, group: &Group) -> Result<()>;
     /// Trains the position of `group`.
@@ -115,6 +118,11 @@ impl<A: Architecture> AnyNetwork for Network<A> {
         (measured.examples, measured.features) = (facts.examples, facts.features());
         measured.activations = self.settings.activations(&facts);
         Ok(measured)
+    }
+
+    fn check_weights(&self, data: &DataSpec, options: LoadOptions, weights: &Path) -> Result<()> {
+        let model = self.build(&source(data)?.facts(options)?, &Device::flex())?;
+        Ok(load_checkpoint(model, weights).map(|_| ())?)
     }
 
     fn run(&self, group: &Group) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gradspectra_data::{Avila, Cifar10, Cifar100, LabelledDataSet, Mnist};
 use gradspectra_experiment::DataSpec;
 use gradspectra_experiment::spec::{BuiltIn, Registry, register};
+use gradspectra_experiment::words::Fault;
 use gradspectra_models::{Architecture, FcnSettings, LeNetSettings, LnnSettings, ResNet18Settings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,7 +54,15 @@ where
 }
 
 fn parsed<S: DeserializeOwned>(settings: Map<String, Value>) -> Result<S, String> {
-    serde_json::from_value(Value::Object(settings)).map_err(|error| error.to_string())
+    let parsed = serde_json::from_value(Value::Object(settings.clone()));
+    parsed.map_err(|error| {
+        // Which key it is, JSON's reader does not say.
+        let table = toml::Table::try_from(&settings).unwrap_or_default();
+        match table.clone().try_into::<S>() {
+            Err(error) => Fault::of(&error, &[], &table).text,
+            Ok(_) => Fault::told(&error.to_string(), Vec::new()).text,
+        }
+    })
 }
 
 /// Admits the network `A` to experiment files as `model = { kind = "…", … }`.

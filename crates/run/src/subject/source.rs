@@ -92,6 +92,10 @@ pub(crate) trait AnySource: DataSettings {
     fn load(&self, split: Split, loading: Loading) -> Result<Option<AnySet>>;
     /// The files of a split that can be read now.
     fn files_at_hand(&self, split: Split, root: &DataRoot) -> Result<Vec<FileProvenance>>;
+    /// Refuses a `root` that has not the files of a split.
+    fn check_files(&self, _split: Split, _root: &DataRoot) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A data set as it is registered.
