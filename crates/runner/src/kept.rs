@@ -1,6 +1,6 @@
 //! Finished results, which a run of other settings does not replace unless it is told to.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use gradspectra_data::DataRoot;
 use serde_json::Value;
@@ -124,8 +124,8 @@ fn compare(path: &str, there: &Value, asked: &Value, found: &mut Vec<String>) {
         found.extend(different(&name("kind"), &kind(below), &kind(above)));
         return;
     }
-    let keys: BTreeMap<&String, ()> = below.keys().chain(above.keys()).map(|key| (key, ())).collect();
-    for key in keys.into_keys() {
+    let keys: BTreeSet<&String> = below.keys().chain(above.keys()).collect();
+    for key in keys {
         let of = |table: &serde_json::Map<String, Value>| table.get(key).cloned().unwrap_or_default();
         compare(&name(key), &of(below), &of(above), found);
     }
