@@ -8,7 +8,11 @@ use std::fmt::Display;
 pub fn among(given: &str, known: &[&str]) -> String {
     /// Names that are less alike are no misspelling.
     const ALIKE: f64 = 0.8;
-    let likeness = |known: &&&str| strsim::jaro_winkler(given, known);
+    let likeness = |known: &&&str| match strsim::osa_distance(given, known) {
+        // A letter too many, too few, another, or two swapped.
+        0 | 1 if given.len() > 2 => 1.0,
+        _ => strsim::jaro_winkler(given, known),
+    };
     let nearest = known.iter().max_by(|first, second| likeness(first).total_cmp(&likeness(second)));
     /// More are no help where one is meant.
     const MANY: usize = 12;

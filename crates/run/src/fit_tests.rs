@@ -56,7 +56,7 @@ fn unfit_rows_are_refused_by_name_and_value() {
             "learning-rate is -1",
         ),
         ("iterations = 1", "iterations is 1"),
-        ("iterations = 500", "top is 1000; with 500 iterations it must be 2 to 499"),
+        ("iterations = 500", "top is 1000, as where none is given; with 500 iterations it must be 2 to 499"),
         ("analysis = { top = 1 }", "top is 1"),
         ("analysis = { values = 'eigengaps', top = 5000 }", "2 to 4999"),
         ("gradient-clipping = -1.0", "gradient-clipping is -1"),

@@ -1,6 +1,6 @@
 //! Finished results, which a run of other settings does not replace unless it is told to.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use gradspectra_data::DataRoot;
 use gradspectra_experiment::{Backend, Error, Experiment, Row, RowResult, Store};
@@ -79,17 +79,20 @@ fn of_result(result: &RowResult, task: &Task) -> Vec<String> {
     let mut found = of_rows(&result.row, &task.row);
     found.extend(different("program", &result.program, &gradspectra_experiment::program()));
     found.extend(different("backend", result.backend.name(), task.position.backend.name()));
-    let hash = |hash: &Option<String>| hash.as_deref().map_or("none", |hash| &hash[..12.min(hash.len())]).to_owned();
+    let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
+    let hash = |hash: &Option<String>| hash.as_deref().map_or_else(|| "none".to_owned(), short);
     let weights = [&result.position.weights_sha256, &task.position.weights_sha256].map(hash);
     found.extend(different("SHA-256 of weights", &weights[0], &weights[1]));
     let own = result.data_files.iter().filter(|file| !file.listed || file.variant.is_some());
-    let own: Vec<Option<String>> = own.map(|file| Some(file.sha256.clone())).collect();
-    let asked: Vec<Option<String>> = task.position.unofficial_files.iter().cloned().map(Some).collect();
-    let hashes = |files: &[Option<String>]| match files {
-        [] => "the official files".to_owned(),
-        files => files.iter().map(hash).collect::<Vec<_>>().join(" "),
+    let own: Vec<&String> = own.map(|file| &file.sha256).collect();
+    let asked: Vec<&String> = task.position.unofficial_files.iter().collect();
+    let only = |these: &[&String], others: &[&String]| {
+        let only: Vec<String> = these.iter().filter(|hash| !others.contains(hash)).map(|hash| short(hash)).collect();
+        if only.is_empty() { "the others'".to_owned() } else { only.join(" ") }
     };
-    found.extend(different("SHA-256 of data", &hashes(&own), &hashes(&asked)));
+    if own != asked {
+        found.extend(different("SHA-256 of data", &only(&own, &asked), &only(&asked, &own)));
+    }
     told(found, &task.row)
 }
 
@@ -121,8 +124,8 @@ fn compare(path: &str, there: &Value, asked: &Value, found: &mut Vec<String>) {
         found.extend(different(&name("kind"), &kind(below), &kind(above)));
         return;
     }
-    let keys: BTreeMap<&String, ()> = below.keys().chain(above.keys()).map(|key| (key, ())).collect();
-    for key in keys.into_keys() {
+    let keys: BTreeSet<&String> = below.keys().chain(above.keys()).collect();
+    for key in keys {
         let of = |table: &serde_json::Map<String, Value>| table.get(key).cloned().unwrap_or_default();
         compare(&name(key), &of(below), &of(above), found);
     }

@@ -64,16 +64,8 @@ impl<'a> Lines<'a> {
 
     /// The keys down to the value at a place in the text.
     pub fn key_at(&self, place: usize) -> Vec<String> {
-        let mut path = Vec::new();
-        let mut table = self.table.as_ref().map(Spanned::get_ref);
-        while let Some(keys) = table {
-            let here = |span: Range<usize>| span.contains(&place);
-            let Some((key, value)) = keys.iter().find(|(key, value)| here(key.span()) || here(value.span())) else {
-                break;
-            };
-            path.push(key.get_ref().to_string());
-            table = value.get_ref().as_table();
-        }
+        let mut path = self.table.as_ref().and_then(|table| search(table.get_ref(), place)).unwrap_or_default();
+        path.reverse();
         if path.is_empty() {
             // The place of a table is its header alone.
             let line = self.text.lines().nth(self.at(place) - 1).and_then(|line| line.split_once('='));
@@ -81,4 +73,19 @@ impl<'a> Lines<'a> {
         }
         path
     }
+}
+
+/// The keys of `table` down to the innermost value at `place`, that key first.
+fn search(table: &DeTable, place: usize) -> Option<Vec<String>> {
+    table.iter().find_map(|(key, value)| {
+        let below = match value.get_ref() {
+            DeValue::Table(below) => search(below, place),
+            DeValue::Array(list) => list.iter().find_map(|value| search(value.get_ref().as_table()?, place)),
+            _ => None,
+        };
+        let here = || (key.span().contains(&place) || value.span().contains(&place)).then(Vec::new);
+        let mut path = below.or_else(here)?;
+        path.push(key.get_ref().to_string());
+        Some(path)
+    })
 }

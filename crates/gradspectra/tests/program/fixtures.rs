@@ -36,7 +36,7 @@ fn rows_with_weights_and_minibatches_agree_with_pytorch() {
             fixture.display()
         );
         std::fs::write(folder.path().join("case.toml"), experiment).unwrap();
-        common::succeed(folder.path(), &["run", "case.toml", "--quiet", "--fresh"]);
+        common::succeed(folder.path(), &["run", "case.toml", "--quiet", "--replace"]);
         for kind in ["covariance", "second-moment"] {
             let results = folder.path().join("results/case").join(kind);
             let (result, expected) = (json(&results.join("seed-1.json")), &expected[kind]);

@@ -249,7 +249,7 @@ fn a_run_whose_rows_all_fail_leaves_no_folder_and_one_that_was_there_stays() {
                  model = { kind = 'resnet18' }\ntraining = 'long'\nbatch-size = 2\niterations = 30\n\
                  analysis = { kind = 'spectrum', matrix = 'covariance', top = 10 }\n";
     write(folder, "hours.toml", hours);
-    std::fs::write(folder.join("x.npy"), npy("|u1", "(2000, 3, 8, 8)", &vec![7; 2000 * 192])).unwrap();
+    std::fs::write(folder.join("x.npy"), npy("|u1", "(2000, 3, 32, 32)", &vec![7; 2000 * 3072])).unwrap();
     let labels: Vec<u8> = (0..2000_u64).flat_map(|label| (label % 10).to_le_bytes()).collect();
     std::fs::write(folder.join("y.npy"), npy("<i8", "(2000,)", &labels)).unwrap();
     let refuse = |out: &str| {

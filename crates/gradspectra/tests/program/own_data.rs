@@ -158,7 +158,7 @@ fn a_test_split_is_part_of_what_a_training_is_known_by() {
     write_small(folder);
     let tests = |labels: &[u8]| {
         fs::write(folder.join("yt.npy"), npy("|u1", "(6,)", labels)).unwrap();
-        let output = succeed(folder, &["run", "mine.toml", "--out", "out"]);
+        let output = succeed(folder, &["run", "mine.toml", "--out", "out", "--replace"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().find(|line| line.starts_with("test accuracy")).unwrap().to_owned()
     };
@@ -199,7 +199,12 @@ fn a_result_is_known_by_what_is_in_the_files() {
     }
     assert!(run(elsewhere, "mine.toml", &out), "the folder is no part of the key");
     fs::write(elsewhere.join("y.npy"), npy("|u1", "(6,)", &[0, 1, 2, 2, 0, 1])).unwrap();
-    assert!(!run(elsewhere, "mine.toml", &out), "other labels");
+    let out_text = out.to_str().unwrap();
+    let refused = common::program(elsewhere).args(["run", "mine.toml", "--out", out_text]).output().unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(error.contains("mine/a/seed-1 (SHA-256 of data ") && error.contains(" there, "), "other labels: {error}");
+    let again = succeed(elsewhere, &["run", "mine.toml", "--out", out_text, "--replace"]);
+    assert!(!String::from_utf8_lossy(&again.stderr).contains("done already"), "other labels");
     let result = fs::read_to_string(out.join("mine/a/seed-1.json")).unwrap();
     assert!(result.contains("\"name\": \"x.npy\"") && result.contains("\"sha256\""), "{result}");
 }

@@ -159,20 +159,22 @@ fn other_data_files_are_another_task() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("0.266074", "0.266075", 1)).unwrap();
     assert_ne!(std::fs::read_to_string(&path).unwrap(), text);
-    assert!(run(folder.path(), &rows).contains("training"), "neither the row nor the position is reused");
+    let told = run(folder.path(), &[&rows[..], &["--replace"]].concat());
+    assert!(told.contains("training"), "neither the row nor the position is reused: {told}");
 }
 
 #[test]
 fn a_table_shows_nothing_of_another_spec() {
     let folder = tempfile::tempdir().unwrap();
     write_experiment(folder.path());
-    run(folder.path(), &["--rows", "random"]);
-    let failing = EXPERIMENT.replace("id = 'random'\n", "id = 'random'\nweights = 'empty.safetensors'\n");
+    run(folder.path(), &["--rows", "trained"]);
+    let failing = EXPERIMENT.replace("learning-rate = 0.1", "learning-rate = 1e30");
     assert_ne!(failing, EXPERIMENT);
-    std::fs::write(folder.path().join("empty.safetensors"), "").unwrap();
     std::fs::write(folder.path().join("small.toml"), failing).unwrap();
-    let output = common::program(folder.path()).args(["run", "small.toml", "--rows", "random"]).output().unwrap();
+    let arguments = ["run", "small.toml", "--rows", "trained", "--replace"];
+    let output = common::program(folder.path()).args(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("lower the learning rate"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("not done"));
 }
 
@@ -204,7 +206,7 @@ fn a_changed_row_is_run_again() {
     let old = std::fs::read(file("png")).unwrap();
     let changed = EXPERIMENT.replace("iterations = 80", "iterations = 90");
     std::fs::write(folder.path().join("small.toml"), changed).unwrap();
-    assert!(!run(folder.path(), &["--rows", "random"]).contains("done already"));
+    assert!(!run(folder.path(), &["--rows", "random", "--replace"]).contains("done already"));
     assert!(std::fs::read(file("png")).unwrap() != old);
 }
 
@@ -218,7 +220,7 @@ fn a_report_of_seeds_of_different_specs_says_so() {
     let changed = EXPERIMENT.replace("batch-size = 3", "batch-size = 4");
     assert_ne!(changed, EXPERIMENT);
     std::fs::write(folder.path().join("small.toml"), changed).unwrap();
-    run(folder.path(), &["--rows", "random", "--seed", "2"]);
+    run(folder.path(), &["--rows", "random", "--seed", "2", "--replace"]);
     assert!(page().contains("random, seed 2: its spec was another one"), "{}", page());
 }
 
@@ -362,7 +364,7 @@ fn sizes_beside_a_file_of_minibatches_are_its_own_or_refused() {
     }
     for (defaults, row) in [("", ""), ("iterations = 40", "batch-size = 3")] {
         write(defaults, row);
-        common::succeed(folder.path(), &["run", "x.toml", "--fresh"]);
+        common::succeed(folder.path(), &["run", "x.toml", "--replace"]);
         let result = std::fs::read(folder.path().join("results/x/a/seed-1.json")).unwrap();
         let result: serde_json::Value = serde_json::from_slice(&result).unwrap();
         assert_eq!((&result["capture"]["batch-size"], &result["capture"]["iterations"]), (&3.into(), &40.into()));

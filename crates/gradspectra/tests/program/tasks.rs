@@ -233,7 +233,10 @@ fn scripts_for_slurm_do_what_is_missing() {
     assert_eq!(output(folder.path(), "submit", &options), "");
     fs::write(folder.path().join("cluster.toml"), "queue = 'cpu'").unwrap();
     let refused = refusal(folder.path(), &[&["submit", "parts.toml"], &options[..]].concat(), 2);
-    assert!(refused.contains("cluster.toml: unknown field `queue`") && refused.contains("partition"), "{refused}");
+    assert!(
+        refused.contains("cluster.toml: line 1: queue is not a key here") && refused.contains("partition"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -59,7 +59,7 @@ const CASES: [(&str, &str, &str); 46] = [
     (
         "iterations = 30",
         "iterations = 99999999999999999999",
-        "line 13: iterations is 99999999999999999999; expected a number below 2^63",
+        "line 13: defaults.iterations is 99999999999999999999; expected a number below 2^63",
     ),
     ("epochs = 2", "epochs = 'two'", "line 3: training short: epochs is \"two\"; expected a whole number from 1"),
     ("learning-rate = 0.1", "learning-rate = 'x'", "line 6: training short: learning-rate is \"x\"; expected a number"),
@@ -76,7 +76,7 @@ const CASES: [(&str, &str, &str); 46] = [
     (
         "optimiser = 'sgd'",
         "optimiser = 'sdg'",
-        "line 5: training short: optimiser is \"sdg\"; expected one of sgd, momentum, adam",
+        "line 5: training short: optimiser is \"sdg\"; did you mean sgd? There are sgd, momentum, adam",
     ),
     ("optimiser = 'sgd'", "optimiser = 7", "line 5: training short: optimiser is 7; expected a name in quotes"),
     ("milestones = []", "milestones = 0.4", "line 8: training short: milestones is 0.4; expected a list in [ ]"),

@@ -71,7 +71,10 @@ fn pytorch(path: &Path, kind: FileKind) -> Result<Stored, CheckpointError> {
     if let Some(pickle::Foreign { tensor, what }) = pickle::foreign(&pickles) {
         return Err(CheckpointError::Numbers { path: path.to_owned(), tensor, what: what.to_owned() });
     }
-    let reader = PytorchReader::new(path).map_err(|error| unreadable(error.to_string()))?;
+    let reader = PytorchReader::new(path).map_err(|error| match error.to_string() {
+        nothing if nothing.contains("no ZIP, TAR, legacy or pickle header") => unreadable(format!("it is {kind}")),
+        other => unreadable(other),
+    })?;
     let tensors = reader.into_tensors().into_values().map(bridge::from_pytorch).collect();
     let (tensors, _) = map_indices_contiguous(tensors);
     Ok(Stored { tensors, layout: Layout::PyTorch, skip_enum_variants: true })
