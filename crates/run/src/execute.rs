@@ -97,7 +97,7 @@ pub(crate) fn run_groups(groups: Vec<Vec<Task>>, data: &DataRoot, store: &Store,
             failure = failure.or(Some(refusal));
             continue;
         }
-        let group = Group { tasks: &group, position: &first.position, device: &device, data, store, options };
+        let group = Group::new(&group, &device, data, store, options);
         if let Err(error) = network(&group.position.model).and_then(|network| network.run(&group)) {
             let error = first.failed(error);
             if error.ends_the_run() {
@@ -115,8 +115,7 @@ pub(crate) fn train(task: &Task, data: &DataRoot, store: &Store, options: &RunOp
         check_patience(&task.row, options.backend)?;
     }
     let device = device(options.backend, options.device)?.autodiff();
-    let tasks = std::slice::from_ref(task);
-    let group = Group { tasks, position: &task.position, device: &device, data, store, options };
+    let group = Group::new(std::slice::from_ref(task), &device, data, store, options);
     network(&group.position.model)?.train(&group)
 }
 
@@ -124,8 +123,7 @@ pub(crate) fn train(task: &Task, data: &DataRoot, store: &Store, options: &RunOp
 pub(crate) fn make_part(task: &Task, part: &Part, data: &DataRoot, store: &Store, options: &RunOptions) -> Result<()> {
     options.reporter.line(&part.id);
     let device = device(options.backend, options.device)?.autodiff();
-    let tasks = std::slice::from_ref(task);
-    let group = Group { tasks, position: &task.position, device: &device, data, store, options };
+    let group = Group::new(std::slice::from_ref(task), &device, data, store, options);
     network(&group.position.model)?.make_part(&group, part.terms.clone())
 }
 
@@ -143,7 +141,18 @@ pub(crate) struct Group<'a> {
     pub(crate) options: &'a RunOptions,
 }
 
-impl Group<'_> {
+impl<'a> Group<'a> {
+    /// `tasks`, of which there is one at least, all at one position.
+    pub(crate) fn new(
+        tasks: &'a [Task],
+        device: &'a Device,
+        data: &'a DataRoot,
+        store: &'a Store,
+        options: &'a RunOptions,
+    ) -> Self {
+        Self { tasks, position: &tasks[0].position, device, data, store, options }
+    }
+
     /// What is known of the data before they are loaded.
     pub(crate) fn facts(&self) -> Result<Facts> {
         let row = &self.tasks[0].row;

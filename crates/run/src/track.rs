@@ -99,7 +99,7 @@ pub fn track(experiment: &Experiment, store: &Store, options: &RunOptions, every
     let mut tracks = Vec::new();
     for tasks in tasks(std::slice::from_ref(experiment), &options.seeds, options.backend, &data)? {
         let first = &tasks[0];
-        let group = Group { tasks: &tasks, position: &first.position, device: &device, data: &data, store, options };
+        let group = Group::new(&tasks, &device, &data, store, options);
         tracks.extend(
             network(&group.position.model)
                 .and_then(|network| network.follow(&group, every))

@@ -7,9 +7,9 @@ use gradspectra_experiment::{Backend, Experiment, Row, Store};
 use gradspectra_files::{counted, duration};
 
 use crate::error::{Error, Result};
-use crate::estimate::cost::{Workload, training_seconds};
-use crate::estimate::memory::{MemoryEstimate, gigabytes, of_tasks};
-use crate::position::stored;
+use crate::estimate::cost::training_seconds;
+use crate::estimate::memory::{gigabytes, of_tasks};
+use crate::schedule::graph::{GraphOptions, PlannedTask, planned_row, training};
 use crate::schedule::task::{Task, tasks};
 
 /// Trainings on the CPU that take longer must be asked for.
@@ -51,19 +51,18 @@ pub fn plan(
     budget: u64,
 ) -> Result<String> {
     let mut text = String::new();
+    let options = GraphOptions { seeds, backend, store, budget, parts: 0, fresh: false };
     let groups = tasks(experiments, seeds, backend, data)?;
     for (index, group) in groups.iter().enumerate() {
         let memory = gigabytes(of_tasks(group)?.within(budget));
-        let _ = writeln!(text, "position {} of {}: {}, {memory}", index + 1, groups.len(), position(&group[0], store));
+        let place = position(&group[0], training(&group[0], &options).as_ref());
+        let _ = writeln!(text, "position {} of {}: {place}, {memory}", index + 1, groups.len());
         for task in group {
-            let row = &task.row.sized()?;
-            let done = store
-                .is_some_and(|store| store.result(&task.experiment, &row.id, task.seed, Some(&task.key)).is_some());
-            let memory = gigabytes(MemoryEstimate::of([row])?.within(budget));
-            let state = if done { "done" } else { "to do" };
-            let (batch, iterations) = (row.batch_size, row.iterations);
-            let name = format!("{} {}", task.experiment, row.id);
-            let (seed, time) = (task.seed, duration(Workload::of(row).seconds()));
+            let planned = planned_row(task, &[], &options)?;
+            let Row { batch_size: batch, iterations, id, .. } = task.row.sized()?;
+            let state = if planned.done { "done" } else { "to do" };
+            let name = format!("{} {id}", task.experiment);
+            let (seed, time, memory) = (task.seed, duration(planned.seconds), gigabytes(planned.memory));
             let _ = writeln!(
                 text,
                 "  {name:<34} seed {seed:<3} B {batch:<5} T {iterations:<5} {time:>8} {memory:>8}  {state}"
@@ -73,18 +72,16 @@ pub fn plan(
     Ok(text)
 }
 
-fn position(task: &Task, store: Option<&Store>) -> String {
+/// Where the gradients of `task` are taken, after `training` where there is one.
+fn position(task: &Task, training: Option<&PlannedTask>) -> String {
     let row = &task.row;
-    let place = match (&row.weights, &row.training) {
-        (Some(weights), _) => format!("weights of {}", weights.display()),
-        (None, Some(training)) => {
-            let time = match store.and_then(|store| stored(store, &task.position.key())) {
-                Some(_) => "done".to_owned(),
-                None => duration(training_seconds(training, row)),
-            };
-            format!("trained for {} ({time})", counted(training.epochs, "epochs"))
+    let place = match (&row.weights, &row.training, training) {
+        (Some(weights), ..) => format!("weights of {}", weights.display()),
+        (None, Some(schedule), Some(training)) => {
+            let time = if training.done { "done".to_owned() } else { duration(training.seconds) };
+            format!("trained for {} ({time})", counted(schedule.epochs, "epochs"))
         }
-        (None, None) => "random parameters".to_owned(),
+        (None, ..) => "random parameters".to_owned(),
     };
     let labels = match row.labels {
         LabelCorruption::None => String::new(),

@@ -87,7 +87,7 @@ impl TaskGraph {
             graph.extend(training(&group[0], options).filter(|task| known.insert(task.id.clone())));
             for task in &group {
                 let parts = parts(task, options)?;
-                let row = row(task, &parts, options)?;
+                let row = planned_row(task, &parts, options)?;
                 graph.extend(parts.into_iter().filter(|task| known.insert(task.id.clone())));
                 graph.push(row);
             }
@@ -102,7 +102,7 @@ impl TaskGraph {
 }
 
 /// The training that the tasks at the position of `task` need.
-fn training(task: &Task, options: &GraphOptions) -> Option<PlannedTask> {
+pub(crate) fn training(task: &Task, options: &GraphOptions) -> Option<PlannedTask> {
     let schedule = task.position.training.as_ref()?;
     Some(PlannedTask {
         id: task.training_id()?,
@@ -138,7 +138,7 @@ fn parts(task: &Task, options: &GraphOptions) -> Result<Vec<PlannedTask>> {
 }
 
 /// The row of `task`, which needs `parts`.
-fn row(task: &Task, parts: &[PlannedTask], options: &GraphOptions) -> Result<PlannedTask> {
+pub(crate) fn planned_row(task: &Task, parts: &[PlannedTask], options: &GraphOptions) -> Result<PlannedTask> {
     let row = &task.row.sized()?;
     let done = is_done(task, options);
     let share = match (parts, done) {
