@@ -1,7 +1,9 @@
 //! Tables: ours beside the paper's, in several formats.
 
+mod agreement;
+mod column;
+mod columns;
 mod csv;
-mod grid;
 mod latex;
 mod markdown;
 mod measure;
@@ -14,15 +16,18 @@ use gradspectra_experiment::{Error, Experiment, Result, Row, RowResult, Store};
 use gradspectra_files as files;
 use serde::Serialize;
 
+pub use agreement::{Agreement, Verdict};
 pub use measure::Measure;
 pub use row::{Figures, TableRow};
 pub use text::wrapped;
 
-pub(crate) use csv::line as csv_line;
-pub(crate) use markdown::escaped as escaped_markdown;
+pub(crate) use column::{Align, Cell, Grid, Head, Layout, Line, Whose};
+pub(crate) use csv::records as csv_records;
+pub(crate) use markdown::{escaped as escaped_markdown, grid as markdown_grid};
 use measure::probabilities;
-pub(crate) use measure::{number, probability, rounded};
+pub(crate) use measure::{rounded, seconds};
 use notes::note_differences;
+pub(crate) use row::Kind;
 
 /// A format of tables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -76,6 +81,11 @@ impl Table {
             notes,
             rows,
         }
+    }
+
+    /// The rows as the lines of its tables.
+    fn lines(&self) -> Vec<Line<'_>> {
+        self.rows.iter().map(|row| Line { experiment: &self.experiment, row, seconds: None }).collect()
     }
 
     /// The title with what the table shows.

@@ -178,7 +178,9 @@ fn plots_are_the_same_bytes() {
     let copy = tempfile::tempdir().expect("a folder");
     let drawn = Store::at(copy.path());
     let mut found = Vec::new();
-    for (experiment, row) in [("table-1", "lenet-random"), ("table-2", "dimension-b1"), ("avila", "pretrain-covariance")] {
+    for (experiment, row) in
+        [("table-1", "lenet-random"), ("table-2", "dimension-b1"), ("avila", "pretrain-covariance")]
+    {
         let result = store.result(experiment, row, 1, None).expect("it is committed");
         let values = drawn.eigenvalues_file(experiment, row, 1);
         std::fs::create_dir_all(values.parent().expect("a folder")).expect("it can be made");

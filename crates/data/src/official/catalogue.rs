@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    official::download::Progress,
     error::Result,
+    official::download::Progress,
     official::file::{self, FileProvenance},
     official::locate::DataRoot,
 };

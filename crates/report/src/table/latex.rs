@@ -1,11 +1,11 @@
 //! LaTeX tables.
 
 use super::Table;
-use super::grid::{Extent, Grid};
+use super::column::{Align, Grid, Layout};
 
 pub(super) fn table(table: &Table) -> String {
     let mut text = format!("\\begin{{table}}\n  \\centering\n  \\caption{{{}}}\n", escaped(&table.heading()));
-    for grid in table.grids(Extent::Full) {
+    for grid in Grid::all(&table.lines(), Layout::Full) {
         text += &tabular(&grid);
     }
     for note in &table.notes {
@@ -16,12 +16,13 @@ pub(super) fn table(table: &Table) -> String {
 
 fn tabular(grid: &Grid) -> String {
     let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
-    let columns = "l".repeat(5) + &"r".repeat(grid.header.len() - 5);
+    let columns = grid.heads.iter().map(|head| if head.align == Align::Left { 'l' } else { 'r' });
+    let columns: String = columns.collect();
     let mut text = format!("  \\begin{{tabular}}{{{columns}}}\n    \\hline\n");
-    text += &line(grid.header.iter().map(|name| escaped(name)).collect());
+    text += &line(grid.header(|_| "paper's".to_owned()).iter().map(|head| escaped(head)).collect());
     text += "    \\hline\n";
-    for row in &grid.rows {
-        text += &line(row.iter().map(|cell| escaped(cell)).collect());
+    for cells in grid.texts() {
+        text += &line(cells.map(escaped).collect());
     }
     text + "    \\hline\n  \\end{tabular}\n"
 }
