@@ -169,3 +169,7 @@ impl RowFound {
         (!self.timings.is_empty()).then(|| total / self.timings.len() as f64)
     }
 }
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;

@@ -4,6 +4,7 @@ mod agreement;
 mod column;
 mod columns;
 mod csv;
+mod grid;
 mod latex;
 mod markdown;
 mod measure;
@@ -21,8 +22,9 @@ pub use measure::Measure;
 pub use row::{Figures, TableRow};
 pub use text::wrapped;
 
-pub(crate) use column::{Align, Cell, Grid, Head, Layout, Line, Whose};
+pub(crate) use column::{Align, Layout, Line};
 pub(crate) use csv::records as csv_records;
+pub(crate) use grid::{Cell, Grid, Head, Whose};
 pub(crate) use markdown::{escaped as escaped_markdown, grid as markdown_grid};
 use measure::probabilities;
 pub(crate) use measure::{rounded, seconds};

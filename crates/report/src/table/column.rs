@@ -1,8 +1,8 @@
-//! What a column is, and tables as rounded text of it.
+//! What a column is.
 
 use gradspectra_experiment::PaperFigures;
 
-use super::columns::COLUMNS;
+use super::grid::Cell;
 use super::measure::{number, probabilities, probability, seconds};
 use super::{Agreement, Kind, Measure, TableRow};
 
@@ -165,7 +165,7 @@ impl Column {
     }
 
     /// The head of the column in a table of rows of `kind`; `None` where the table is without it.
-    fn head(&self, kind: Kind, layout: Layout) -> Option<&'static str> {
+    pub(super) fn head(&self, kind: Kind, layout: Layout) -> Option<&'static str> {
         let is_of = |of: Option<Kind>| of.is_none_or(|of| of == kind);
         let head = match layout {
             Layout::Terminal => self.terminal.filter(|_| is_of(self.terminal_of)),
@@ -175,8 +175,13 @@ impl Column {
         head.filter(|_| is_of(self.of))
     }
 
+    /// To which side its cells are.
+    pub(super) fn side(&self) -> Align {
+        self.align
+    }
+
     /// Our value in a table.
-    fn ours(&self, line: &Line, layout: Layout) -> Cell {
+    pub(super) fn ours(&self, line: &Line, layout: Layout) -> Cell {
         let text = match self.ours {
             Ours::Word(word) => word(line),
             Ours::Number(value) => self.rounded(value(line)),
@@ -197,11 +202,17 @@ impl Column {
         Cell { text, agreement: None }
     }
 
+    /// Whether the paper's value stands beside ours.
+    pub(super) fn is_beside_the_papers(&self, layout: Layout) -> bool {
+        self.paper.is_some() && layout != Layout::Page { compared: false }
+    }
+
     /// The paper's value in a table.
-    fn theirs(&self, theirs: Theirs, row: &TableRow) -> Cell {
-        let text = match theirs {
-            Theirs::Word(word) => word(row),
-            Theirs::Number(value) => self.rounded(row.paper.as_ref().and_then(value)),
+    pub(super) fn theirs(&self, row: &TableRow) -> Cell {
+        let text = match self.paper {
+            Some(Theirs::Word(word)) => word(row),
+            Some(Theirs::Number(value)) => self.rounded(row.paper.as_ref().and_then(value)),
+            None => String::new(),
         };
         Cell { text, agreement: None }
     }
@@ -240,88 +251,5 @@ impl Column {
             Theirs::Number(value) => exact(line.row.paper.as_ref().and_then(value)),
         }));
         cells
-    }
-}
-
-/// Whose figures a column of a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whose {
-    /// Ours, and the paper has none.
-    OursAlone,
-    /// Ours, with the paper's in the next column.
-    Ours,
-    /// The paper's.
-    Paper,
-}
-
-/// The head of a column of a table.
-pub(crate) struct Head {
-    pub(crate) name: &'static str,
-    pub(crate) whose: Whose,
-    pub(crate) align: Align,
-}
-
-/// What a table says at one place.
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    /// What the text is the word for, where it is of an agreement.
-    pub(crate) agreement: Option<Agreement>,
-}
-
-/// A table of the rows of one kind, rounded.
-pub(crate) struct Grid {
-    pub(crate) kind: Kind,
-    pub(crate) heads: Vec<Head>,
-    /// The place of each row among the lines, and as many cells as there are heads.
-    pub(crate) rows: Vec<(usize, Vec<Cell>)>,
-}
-
-impl Grid {
-    /// The tables of `lines` that have rows: the one of spectra, then the one of entries.
-    pub(crate) fn all(lines: &[Line], layout: Layout) -> impl Iterator<Item = Self> {
-        [Kind::Spectrum, Kind::Entries].into_iter().filter_map(move |kind| Self::of(lines, kind, layout))
-    }
-
-    fn of(lines: &[Line], kind: Kind, layout: Layout) -> Option<Self> {
-        let rows: Vec<_> = (0..lines.len()).filter(|&place| lines[place].row.kind() == kind).collect();
-        if rows.is_empty() {
-            return None;
-        }
-        let mut grid = Self { kind, heads: Vec::new(), rows: rows.iter().map(|&place| (place, Vec::new())).collect() };
-        for column in COLUMNS {
-            let Some(name) = column.head(kind, layout) else { continue };
-            let cells = |cell: &dyn Fn(&Line) -> Cell| rows.iter().map(|&row| cell(&lines[row])).collect::<Vec<_>>();
-            let ours = cells(&|line| column.ours(line, layout));
-            let paper = column.paper.filter(|_| layout != Layout::Page { compared: false });
-            let paper = paper.map(|theirs| cells(&|line| column.theirs(theirs, line.row)));
-            let is_empty = |cells: &[Cell]| cells.iter().all(|cell| cell.text.is_empty());
-            if matches!(layout, Layout::Page { .. }) && is_empty(&ours) && paper.as_deref().is_none_or(is_empty) {
-                continue;
-            }
-            let whose = if paper.is_some() { Whose::Ours } else { Whose::OursAlone };
-            grid.push(Head { name, whose, align: column.align }, ours);
-            if let Some(paper) = paper {
-                grid.push(Head { name, whose: Whose::Paper, align: column.align }, paper);
-            }
-        }
-        Some(grid)
-    }
-
-    fn push(&mut self, head: Head, cells: Vec<Cell>) {
-        self.heads.push(head);
-        for ((_, row), cell) in self.rows.iter_mut().zip(cells) {
-            row.push(cell);
-        }
-    }
-
-    /// The heads as one line, where `paper` words the head of the paper's column.
-    pub(crate) fn header(&self, paper: impl Fn(&str) -> String) -> Vec<String> {
-        let head = |head: &Head| if head.whose == Whose::Paper { paper(head.name) } else { head.name.to_owned() };
-        self.heads.iter().map(head).collect()
-    }
-
-    /// The texts of the cells of each row.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
-        self.rows.iter().map(|(_, cells)| cells.iter().map(|cell| cell.text.as_str()))
     }
 }

@@ -1,7 +1,8 @@
 //! LaTeX tables.
 
 use super::Table;
-use super::column::{Align, Grid, Layout};
+use super::column::{Align, Layout};
+use super::grid::Grid;
 
 pub(super) fn table(table: &Table) -> String {
     let mut text = format!("\\begin{{table}}\n  \\centering\n  \\caption{{{}}}\n", escaped(&table.heading()));

@@ -1,7 +1,8 @@
 //! Markdown tables. Their cells are not padded, as a library's would be: one that grows changes no other line.
 
 use super::Table;
-use super::column::{Grid, Layout};
+use super::column::Layout;
+use super::grid::Grid;
 
 pub(super) fn table(table: &Table) -> String {
     let mut text = format!("**{}**\n", escaped(&table.heading()));

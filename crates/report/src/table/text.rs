@@ -4,7 +4,8 @@ use tabled::builder::Builder;
 use tabled::settings::object::{Cell, Columns};
 use tabled::settings::{Alignment, Color, Padding, Style};
 
-use super::column::{Grid, Layout};
+use super::column::Layout;
+use super::grid::Grid;
 use super::{Agreement, Figures, Measure, Table, TableRow, probabilities, rounded};
 
 pub(super) fn table(table: &Table, coloured: bool) -> String {
