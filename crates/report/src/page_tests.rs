@@ -105,5 +105,5 @@ fn a_spectrum_without_a_fit_is_counted_as_the_page_says() {
     files::write_json(&store.row_file("own", "a", 1, "json"), &result).expect("it can be written");
     let [html, markdown] = pages(folder.path());
     assert!(html.contains("1 <span class=\"same\">same</span>") && html.contains("no fit counts as No"), "{html}");
-    assert!(markdown.contains("1 say the same"), "{markdown}");
+    assert!(markdown.contains("1 say the same") && markdown.contains("no fit counts as No"), "{markdown}");
 }

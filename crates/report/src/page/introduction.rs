@@ -65,7 +65,7 @@ pub(super) fn markdown(report: &Report) -> String {
     let verdict = match report.is_compared() {
         true => format!(
             "Of {} rows, {} say the same as the paper, {} differ, {} are not in the paper and {} are not done. {}Spectra \
-             say the same where the verdict (d_ks < d_c) is the paper's; entries where the rates of power laws and of \
+             say the same where the verdict (d_ks < d_c) is the paper's, and no fit counts as No; entries where the rates of power laws and of \
              Gaussians are both on the paper's side of 50%.",
             report.own_rows().count(),
             report.count(Agreement::Same),
