@@ -22,7 +22,7 @@ pub(super) const COLUMNS: &[Column] = &[
         .full("Batch")
         .page("B"),
     Column::word(|line| line.row.k.to_string()).align(Align::Right).csv("k").full("K"),
-    Column::word(|line| line.row.setting.clone()).align(Align::Right).csv("setting").full("Setting").page("Setting"),
+    Column::word(|line| line.row.setting.clone()).csv("setting").full("Setting").page("Setting"),
     Column::word(seeds).csv("seeds"),
     Column::word(|line| line.row.seeds.len().to_string()).align(Align::Right).page("Seeds"),
     Column::measure(|row| row.d_ks, Digits::Fixed(4))

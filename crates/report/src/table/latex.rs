@@ -15,10 +15,11 @@ pub(super) fn table(table: &Table) -> String {
     text + "\\end{table}\n"
 }
 
+/// The labels that begin a row to the left, all that follows them to the right.
 fn tabular(grid: &Grid) -> String {
     let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
-    let columns = grid.heads.iter().map(|head| if head.align == Align::Left { 'l' } else { 'r' });
-    let columns: String = columns.collect();
+    let labels = grid.heads.iter().take_while(|head| head.align == Align::Left).count();
+    let columns = "l".repeat(labels) + &"r".repeat(grid.heads.len() - labels);
     let mut text = format!("  \\begin{{tabular}}{{{columns}}}\n    \\hline\n");
     text += &line(grid.header(|_| "paper's".to_owned()).iter().map(|head| escaped(head)).collect());
     text += "    \\hline\n";
