@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    error::Result,
     official::download::Progress,
+    error::Result,
     official::file::{self, FileProvenance},
     official::locate::DataRoot,
 };

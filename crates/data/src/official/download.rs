@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 
 use crate::{
-    error::{DataError, Result},
     official::catalogue::ListedFile,
+    error::{DataError, Result},
     official::file::hexadecimal,
 };
 

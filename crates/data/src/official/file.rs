@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    error::{DataError, Result},
     official::catalogue::Listing,
+    error::{DataError, Result},
 };
 
 /// No file, and nothing that a compressed file holds, may be longer: 1 GiB.

@@ -6,9 +6,9 @@ use std::{
 };
 
 use crate::{
-    error::{DataError, Result},
     official::catalogue::{Listing, Source, Split},
     official::download::{Progress, download},
+    error::{DataError, Result},
 };
 
 const VARIABLE: &str = "GRADSPECTRA_DATA";
