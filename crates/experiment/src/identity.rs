@@ -24,6 +24,12 @@ impl Identity {
         Self { name, version, text: format!("{name} {version}, {GRADSPECTRA}") }
     }
 
+    /// The name in what [`program`] says, which results keep; `None` where it is nothing of the kind.
+    pub fn name_in(program: &str) -> Option<&str> {
+        let own = program.rsplit_once(", gradspectra ").map_or(program, |(own, _)| own);
+        own.rsplit_once(' ').map(|(name, _version)| name)
+    }
+
     /// Makes it the one of this process; a second one leaves the first.
     pub fn set(self) {
         let _ = PROGRAM.set(self);
@@ -45,4 +51,16 @@ pub fn identity() -> Identity {
 /// The program that runs and its version, as results and their keys name it.
 pub fn program() -> String {
     identity().text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_found_in_what_results_keep() {
+        assert_eq!(Identity::name_in(&Identity::of("my spirals", "0.3.0-a").text), Some("my spirals"));
+        assert_eq!(Identity::name_in(&Identity::default().text), Some("gradspectra"));
+        assert_eq!(Identity::name_in(""), None);
+    }
 }

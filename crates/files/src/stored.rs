@@ -164,13 +164,13 @@ impl StoredArray {
     }
 
     /// How many numbers there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// All numbers in the order of the file.
     pub fn values(&mut self) -> Result<Vec<f64>> {
-        self.read(0, self.len())
+        self.read(0, self.count())
     }
 
     /// `count` numbers from the place `first` of the file's order on; what an f64 does not hold is refused.

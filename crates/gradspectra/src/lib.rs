@@ -29,7 +29,8 @@ pub use gradspectra_matrix::{
     AnalyzeOptions, FileFit, Fitted, MatrixReport, MatrixSpectrum, Orientation, Top, analyze, fit_file,
 };
 pub use gradspectra_report::{
-    Figures, Measure, Page, Report, Table, TableFormat, TableRow, TrackFormat, draw_missing, wrapped,
+    Agreement, Figures, Measure, Page, Report, Table, TableFormat, TableRow, TrackFormat, Verdict, draw_missing,
+    wrapped,
 };
 pub use gradspectra_run::{
     ArrayFiles, BoxError, DataSource, Error, GraphOptions, Merged, PlannedTask, Reporter, Result, RunOptions,

@@ -144,6 +144,9 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
 pub fn exact_cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let classes = logits.dims()[1];
     let plain = cross_entropy(logits.clone(), labels.clone());
+    if classes < 2 {
+        return plain;
+    }
     let own: Tensor<2, Int> = labels.clone().one_hot(classes);
     let others = (logits.clone() - logits.gather(1, labels.unsqueeze_dim(1))).mask_fill(own.bool(), f32::NEG_INFINITY);
     // A difference above 0 could overflow. At 0 its exponential alone makes the class uncertain.

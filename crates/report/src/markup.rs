@@ -1,22 +1,20 @@
 //! Text in markup and in commands.
 
-/// `text` as text of HTML, XML or an attribute in double quotes: nothing in it is markup, nothing is left out but
-/// control characters, which XML has not.
+use std::fmt::Write;
+
+use maud::Escaper;
+
+/// `text` as text of XML or an attribute in double quotes: nothing in it is markup.
 pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\n' | '\t' => escaped.push(character),
-            _ if character.is_control() => {}
-            _ => escaped.push(character),
-        }
-    }
-    escaped
+    let _ = Escaper::new(&mut escaped).write_str(text);
+    without_controls(escaped)
+}
+
+/// `text` without control characters, which XML has not and HTML forbids.
+pub(crate) fn without_controls(mut text: String) -> String {
+    text.retain(|character| matches!(character, '\n' | '\t') || !character.is_control());
+    text
 }
 
 /// `text` as a word of a shell, in quotes where it needs some.

@@ -1,19 +1,19 @@
 //! Reports: all results of a folder in one page, ours beside the paper's.
 
 mod article;
-mod columns;
 mod found;
 mod html;
+mod introduction;
 mod markdown;
 mod words;
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use gradspectra_experiment::{Error, Experiment, Result, Row, RowResult, Store, Timings};
+use gradspectra_experiment::{Error, Experiment, Result, Row, RowResult, Store, Timings, catalogue};
 use gradspectra_files as files;
 
-use crate::table::{Figures, Table, TableRow};
+use crate::table::{Agreement, Grid, Layout, Line, Table, TableRow};
 
 /// A report as a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -111,6 +111,16 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Whether there are results of the paper's experiments.
+    fn is_of_the_paper(&self) -> bool {
+        self.sections.iter().any(Section::is_of_the_paper)
+    }
+
+    /// Whether a row can be compared with the paper.
+    fn is_compared(&self) -> bool {
+        self.sections.iter().any(Section::is_compared)
+    }
+
     /// The rows that are no other reading of a row.
     fn own_rows(&self) -> impl Iterator<Item = &TableRow> {
         let rows = self.sections.iter().flat_map(|section| section.rows.iter().zip(&section.table.rows));
@@ -119,7 +129,7 @@ impl<'a> Report<'a> {
 
     /// How many of them there are of an agreement.
     fn count(&self, agreement: Agreement) -> usize {
-        self.own_rows().filter(|row| Agreement::of(row) == agreement).count()
+        self.own_rows().filter(|row| row.agreement() == agreement).count()
     }
 
     /// The other readings of a row that were tried: each one's name and what was found.
@@ -131,6 +141,27 @@ impl<'a> Report<'a> {
     }
 }
 
+impl Section {
+    /// Whether it is one of the experiments that are built in.
+    fn is_of_the_paper(&self) -> bool {
+        catalogue::names().any(|name| name == self.experiment.name)
+    }
+
+    /// Whether its rows stand beside figures of the paper, or of a paper that its own file names.
+    fn is_compared(&self) -> bool {
+        self.is_of_the_paper() || self.table.rows.iter().any(|row| row.paper.is_some())
+    }
+
+    /// Its tables.
+    fn grids(&self) -> impl Iterator<Item = Grid> {
+        let rows = self.table.rows.iter().zip(&self.rows);
+        let line =
+            |(row, found): (_, &RowFound)| Line { experiment: &self.experiment.name, row, seconds: found.seconds() };
+        let lines: Vec<_> = rows.map(line).collect();
+        Grid::all(&lines, Layout::Page { compared: self.is_compared() }).collect::<Vec<_>>().into_iter()
+    }
+}
+
 impl RowFound {
     /// The mean seconds that a seed took, where that is known.
     fn seconds(&self) -> Option<f64> {
@@ -139,49 +170,6 @@ impl RowFound {
     }
 }
 
-/// Whether a row says the same as the paper's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Agreement {
-    Same,
-    Differs,
-    NotDone,
-    /// The paper prints no verdict.
-    NotInPaper,
-}
-
-impl Agreement {
-    /// Of a spectrum, whether the verdicts are the same; of entries, whether the rates of power laws and of Gaussians
-    /// are both on the paper's side of one half.
-    fn of(row: &TableRow) -> Self {
-        if row.seeds.is_empty() {
-            return Self::NotDone;
-        }
-        let Some(paper) = row.paper else { return Self::NotInPaper };
-        let same = match row.figures {
-            Figures::Spectrum { .. } => match row.agreement() {
-                "same" => Some(true),
-                "differs" => Some(false),
-                _ => None,
-            },
-            Figures::Entries { power_law_percent, gaussian_percent, .. } => {
-                let pairs = [(power_law_percent, paper.power_law_percent), (gaussian_percent, paper.gaussian_percent)];
-                let sides = pairs.into_iter().filter_map(|(ours, paper)| Some((ours?.mean > 50.0) == (paper? > 50.0)));
-                sides.reduce(|a, b| a && b)
-            }
-        };
-        match same {
-            Some(true) => Self::Same,
-            Some(false) => Self::Differs,
-            None => Self::NotInPaper,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::Differs => "differs",
-            Self::NotDone => "not done",
-            Self::NotInPaper => "not in the paper",
-        }
-    }
-}
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;

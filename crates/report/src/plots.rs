@@ -107,4 +107,4 @@ fn heading(result: &RowResult) -> [String; 2] {
 
 #[cfg(test)]
 #[path = "plots_tests.rs"]
-mod tests;
+pub(crate) mod tests;

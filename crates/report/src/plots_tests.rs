@@ -8,7 +8,7 @@ use super::*;
 const NAME: &str = "<script>alert(1)</script>";
 
 /// A result whose largest eigenvalue is `largest`, and its eigenvalues.
-fn result(values: &str, largest: f64) -> (RowResult, Vec<f64>) {
+pub(crate) fn result(values: &str, largest: f64) -> (RowResult, Vec<f64>) {
     let row = format!(
         "id = 'a'\nsetting = '{NAME}'\ndata-set = 'mnist'\nmodel = {{ kind = 'lenet' }}\n\
          analysis = {{ kind = 'spectrum', matrix = 'covariance', values = '{values}', top = 100 }}"

@@ -1,5 +1,8 @@
 //! Tables: ours beside the paper's, in several formats.
 
+mod agreement;
+mod column;
+mod columns;
 mod csv;
 mod grid;
 mod latex;
@@ -14,15 +17,19 @@ use gradspectra_experiment::{Error, Experiment, Result, Row, RowResult, Store};
 use gradspectra_files as files;
 use serde::Serialize;
 
+pub use agreement::{Agreement, Verdict};
 pub use measure::Measure;
 pub use row::{Figures, TableRow};
 pub use text::wrapped;
 
-pub(crate) use csv::line as csv_line;
-pub(crate) use markdown::escaped as escaped_markdown;
+pub(crate) use column::{Align, Layout, Line};
+pub(crate) use csv::records as csv_records;
+pub(crate) use grid::{Cell, Grid, Head, Whose};
+pub(crate) use markdown::{escaped as escaped_markdown, grid as markdown_grid};
 use measure::probabilities;
-pub(crate) use measure::{number, probability, rounded};
+pub(crate) use measure::{rounded, seconds};
 use notes::note_differences;
+pub(crate) use row::Kind;
 
 /// A format of tables.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -76,6 +83,11 @@ impl Table {
             notes,
             rows,
         }
+    }
+
+    /// The rows as the lines of its tables.
+    fn lines(&self) -> Vec<Line<'_>> {
+        self.rows.iter().map(|row| Line { experiment: &self.experiment, row, seconds: None }).collect()
     }
 
     /// The title with what the table shows.

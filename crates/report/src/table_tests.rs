@@ -116,6 +116,23 @@ fn json_keeps_every_figure() {
 }
 
 #[test]
+fn no_fit_counts_as_the_papers_no() {
+    let mut row = table().rows.remove(0);
+    let mut agreement = |accepted, s, paper: Option<bool>| {
+        row.figures = Figures::Spectrum { accepted, s };
+        row.paper = paper.map(|power_law| PaperFigures { power_law: Some(power_law), ..row.paper.expect("figures") });
+        (row.verdict().expect("a verdict").to_string(), row.agreement())
+    };
+    let s = Measure::of(&[1.0]);
+    assert_eq!(agreement(0, None, Some(false)), ("none".to_owned(), Agreement::Same));
+    assert_eq!(agreement(0, None, Some(true)), ("none".to_owned(), Agreement::Differs));
+    assert_eq!(agreement(0, s, Some(false)), ("No".to_owned(), Agreement::Same));
+    assert_eq!(agreement(1, s, Some(true)), ("1/2".to_owned(), Agreement::Differs));
+    assert_eq!(agreement(2, s, Some(true)), ("Yes".to_owned(), Agreement::Same));
+    assert_eq!(agreement(2, s, None), ("Yes".to_owned(), Agreement::NotInPaper));
+}
+
+#[test]
 fn a_deviation_needs_two_values() {
     assert_eq!(Measure::of(&[]), None);
     assert_eq!(Measure::of(&[2.0]), Some(Measure { mean: 2.0, deviation: None }));

@@ -1,10 +1,11 @@
 //! Tracks as text.
 
 use clap::ValueEnum;
+use csv::StringRecord;
 use gradspectra_experiment::{SpectrumSummary, Track, TrackPoint, TrackedLaw};
 use gradspectra_files::counted;
 
-use crate::table::{csv_line, wrapped};
+use crate::table::{Verdict, csv_records, wrapped};
 
 /// A format of tracks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -18,26 +19,34 @@ pub enum TrackFormat {
     Csv,
 }
 
-const HEADER: [&str; 18] = [
-    "experiment",
-    "row",
-    "seed",
-    "step",
-    "epoch",
-    "loss",
-    "s",
-    "d-ks",
-    "d-c",
-    "power-law",
-    "p-value",
-    "effective-rank",
-    "participation-ratio",
-    "top-ten-share",
-    "largest-eigenvalue",
-    "trace",
-    "rank",
-    "rounding",
+/// A column of CSV: its name and what it says of a capture.
+type Column = (&'static str, fn(&Track, &TrackPoint) -> String);
+
+const COLUMNS: [Column; 18] = [
+    ("experiment", |track, _| track.experiment.clone()),
+    ("row", |track, _| track.row.id.clone()),
+    ("seed", |track, _| track.seed.to_string()),
+    ("step", |_, point| point.step.to_string()),
+    ("epoch", |_, point| point.epoch.to_string()),
+    ("loss", |_, point| point.loss.to_string()),
+    ("s", |_, point| known(point.power_law.map(|law| law.s))),
+    ("d-ks", |_, point| known(point.power_law.map(|law| law.d_ks))),
+    ("d-c", |_, point| known(point.power_law.map(|law| law.d_c))),
+    ("power-law", |_, point| known(point.power_law.map(|law| Verdict::of(law.accepted)))),
+    ("p-value", |_, point| known(point.power_law.map(|law| law.p_value))),
+    ("effective-rank", |_, point| known(point.spectrum.effective_rank)),
+    ("participation-ratio", |_, point| known(point.spectrum.participation_ratio)),
+    ("top-ten-share", |_, point| known(point.spectrum.top_ten_share)),
+    ("largest-eigenvalue", |_, point| point.spectrum.largest.to_string()),
+    ("trace", |_, point| point.spectrum.trace.to_string()),
+    ("rank", |_, point| known(point.spectrum.rank)),
+    ("rounding", |_, point| known(point.spectrum.rounding)),
 ];
+
+/// A value that may be unknown, which is an empty cell.
+fn known(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
 
 impl TrackFormat {
     /// `tracks` in this format.
@@ -46,9 +55,10 @@ impl TrackFormat {
             Self::Text => tracks.iter().map(text).collect::<Vec<_>>().join("\n"),
             Self::Json => serde_json::to_string_pretty(tracks).expect("a track is plain data") + "\n",
             Self::Csv => {
-                let points = tracks.iter().flat_map(|track| track.points.iter().map(|point| cells(track, point)));
-                let lines = std::iter::once(HEADER.map(str::to_owned)).chain(points);
-                lines.map(|cells| csv_line(&cells)).collect()
+                let header = COLUMNS.map(|(name, _)| name.to_owned()).to_vec();
+                let captures = tracks.iter().flat_map(|track| track.points.iter().map(move |point| (track, point)));
+                let records = captures.map(|(track, point)| COLUMNS.map(|(_, cell)| cell(track, point)).to_vec());
+                csv_records(std::iter::once(header).chain(records))
             }
         }
     }
@@ -62,56 +72,32 @@ fn text(track: &Track) -> String {
     wrapped(&title).into_iter().chain(points).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-fn cells(track: &Track, point: &TrackPoint) -> [String; 18] {
-    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let law = point.power_law;
-    [
-        track.experiment.clone(),
-        track.row.id.clone(),
-        track.seed.to_string(),
-        point.step.to_string(),
-        point.epoch.to_string(),
-        point.loss.to_string(),
-        number(law.map(|law| law.s)),
-        number(law.map(|law| law.d_ks)),
-        number(law.map(|law| law.d_c)),
-        law.map_or("", |law| law.verdict()).to_owned(),
-        number(law.map(|law| law.p_value)),
-        number(point.spectrum.effective_rank),
-        number(point.spectrum.participation_ratio),
-        number(point.spectrum.top_ten_share),
-        point.spectrum.largest.to_string(),
-        point.spectrum.trace.to_string(),
-        point.spectrum.rank.map_or_else(String::new, |rank| rank.to_string()),
-        number(point.spectrum.rounding),
-    ]
-}
-
 /// The captures of a track's CSV; lines that are none are left out.
 pub fn points(csv: &str) -> Vec<TrackPoint> {
-    csv.lines().filter_map(point).collect()
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let Ok(names) = reader.headers().cloned() else { return Vec::new() };
+    reader.records().filter_map(|record| point(&names, &record.ok()?)).collect()
 }
 
-/// The capture of a line, read from its end: names may hold commas.
-fn point(line: &str) -> Option<TrackPoint> {
-    const CELLS: usize = 15;
-    let cells: Vec<&str> = line.rsplit(',').take(CELLS).collect();
-    let cell = |index: usize| cells.get(CELLS - 1 - index).copied();
-    let number = |index: usize| cell(index)?.parse::<f64>().ok();
+/// The capture of a line. What was accepted follows from its distances.
+fn point(names: &StringRecord, record: &StringRecord) -> Option<TrackPoint> {
+    let cell = |name: &str| record.get(names.iter().position(|known| known == name)?);
+    let number = |name: &str| cell(name)?.parse::<f64>().ok();
     let law = || {
-        let accepted = cell(6)? == "Yes";
-        Some(TrackedLaw { s: number(3)?, d_ks: number(4)?, d_c: number(5)?, accepted, p_value: number(7)? })
+        let (s, d_ks, d_c) = (number("s")?, number("d-ks")?, number("d-c")?);
+        Some(TrackedLaw { s, d_ks, d_c, accepted: d_ks < d_c, p_value: number("p-value")? })
     };
     let spectrum = SpectrumSummary {
-        effective_rank: number(8),
-        participation_ratio: number(9),
-        top_ten_share: number(10),
-        largest: number(11)?,
-        trace: number(12)?,
-        rank: cell(13)?.parse().ok(),
-        rounding: number(14),
+        effective_rank: number("effective-rank"),
+        participation_ratio: number("participation-ratio"),
+        top_ten_share: number("top-ten-share"),
+        largest: number("largest-eigenvalue")?,
+        trace: number("trace")?,
+        rank: cell("rank")?.parse().ok(),
+        rounding: number("rounding"),
     };
-    Some(TrackPoint { step: cell(0)?.parse().ok()?, epoch: number(1)?, loss: number(2)?, power_law: law(), spectrum })
+    let (epoch, loss) = (number("epoch")?, number("loss")?);
+    Some(TrackPoint { step: cell("step")?.parse().ok()?, epoch, loss, power_law: law(), spectrum })
 }
 
 #[cfg(test)]
@@ -120,7 +106,7 @@ mod tests {
 
     #[test]
     fn captures_are_read_back_from_csv_to_the_last_digit() {
-        let law = TrackedLaw { s: 0.1 + 0.2, d_ks: 1.0 / 3.0, d_c: 0.043, accepted: true, p_value: 1e-300 };
+        let law = TrackedLaw { s: 0.1 + 0.2, d_ks: 1.0 / 30.0, d_c: 0.043, accepted: true, p_value: 1e-300 };
         let spectrum = SpectrumSummary {
             largest: 0.9523809523809523,
             trace: 2e17 / 3.0,
@@ -147,5 +133,7 @@ mod tests {
         let csv = TrackFormat::Csv.text(std::slice::from_ref(&track));
         assert!(csv.contains("\"'=1+1,\"\"2\",a,1,20,"), "{csv}");
         assert_eq!(points(&csv), track.points);
+        assert_eq!(points(&csv[..csv.len() - 3]).len(), 2, "the last cell is cut, not the line");
+        assert_eq!(points(&(csv + "cut,a,1,60")), track.points, "a line that is cut is none");
     }
 }

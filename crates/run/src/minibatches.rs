@@ -39,7 +39,7 @@ pub(crate) fn check(row: &Row, examples: usize) -> Result<()> {
 fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
     let mut array = npy::open(path, MINIBATCHES)?;
     let (iterations, batch) = minibatch_sizes(&array)?;
-    let mut indices = vec![0; array.len()];
+    let mut indices = vec![0; array.count()];
     let row_major = array.row_major;
     for_each_index(&mut array, examples, |place, index| {
         let place = if row_major { place } else { place % iterations * batch + place / iterations };
@@ -51,10 +51,10 @@ fn read(path: &Path, examples: usize) -> Result<(Vec<u32>, usize)> {
 /// Hands every index to `visit` with its place in the file's order, of which no more than a few are held at once.
 fn for_each_index(array: &mut StoredArray, examples: usize, mut visit: impl FnMut(usize, u32)) -> Result<()> {
     const AT_ONCE: usize = 1 << 16;
-    for start in (0..array.len()).step_by(AT_ONCE) {
+    for start in (0..array.count()).step_by(AT_ONCE) {
         let expected = || format!("0 to {}", examples.saturating_sub(1));
         let values: Vec<f64> =
-            array.read(start, AT_ONCE.min(array.len() - start)).map_err(|error| error.expecting(expected()))?;
+            array.read(start, AT_ONCE.min(array.count() - start)).map_err(|error| error.expecting(expected()))?;
         for (place, value) in (start..).zip(values) {
             if !(0.0..examples as f64).contains(&value) {
                 return Err(Error::malformed(&array.path, format!("index {value}"), expected()));

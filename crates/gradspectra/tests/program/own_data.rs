@@ -200,7 +200,7 @@ fn a_result_is_known_by_what_is_in_the_files() {
     assert!(run(elsewhere, "mine.toml", &out), "the folder is no part of the key");
     fs::write(elsewhere.join("y.npy"), npy("|u1", "(6,)", &[0, 1, 2, 2, 0, 1])).unwrap();
     let out_text = out.to_str().unwrap();
-    let refused = common::program(elsewhere).args(["run", "mine.toml", "--out", out_text]).output().unwrap();
+    let refused = program(elsewhere).args(["run", "mine.toml", "--out", out_text]).output().unwrap();
     let error = String::from_utf8_lossy(&refused.stderr);
     assert!(error.contains("mine/a/seed-1 (SHA-256 of data ") && error.contains(" there, "), "other labels: {error}");
     let again = succeed(elsewhere, &["run", "mine.toml", "--out", out_text, "--replace"]);

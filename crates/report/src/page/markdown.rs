@@ -1,56 +1,27 @@
 //! The report as Markdown: the same bytes for the same files of results.
 
-use super::columns::Columns;
 use super::words::{command, reading};
-use super::{Agreement, Report, Section};
-use crate::table::{Figures, Measure, TableRow, escaped_markdown as escaped};
+use super::{Report, Section, introduction};
+use crate::table::{Agreement, Figures, Measure, TableRow, Verdict, escaped_markdown as escaped, markdown_grid};
 
 pub(super) fn page(report: &Report) -> String {
-    let mut text = "# Results beside the paper's\n\n".to_owned();
-    text += "Written by `gradspectra report --format markdown` from the results in this folder; \
-             `--check` holds it to them.\n\n";
-    text += &format!(
-        "Of {} rows, {} say the same as the paper, {} differ, {} are not in the paper and {} are not done. Spectra say \
-         the same where the verdict (d_ks < d_c) is the paper's; entries where the rates of power laws and of Gaussians \
-         are both on the paper's side of 50%. Figures are means over the seeds, ± the deviation where there are \
-         several. Seconds are a seed's, without what rows before it had made.\n",
-        report.own_rows().count(),
-        report.count(Agreement::Same),
-        report.count(Agreement::Differs),
-        report.count(Agreement::NotInPaper),
-        report.count(Agreement::NotDone),
-    );
+    let mut text = introduction::markdown(report);
     for section in &report.sections {
-        text += &format!("\n## {}\n\n{}\n", escaped(&section.table.title), escaped(&section.table.caption));
-        text += &tables(section);
+        text += &format!("\n## {}\n", escaped(&section.table.title));
+        if !section.table.caption.is_empty() {
+            text += &format!("\n{}\n", escaped(&section.table.caption));
+        }
+        for grid in section.grids() {
+            text += &markdown_grid(&grid, |head| format!("{head} (paper)"));
+        }
         for note in &section.table.notes {
             text += &format!("\n{}\n", escaped(note));
         }
         text += &readings(section);
         text += &commands(section);
     }
-    text + &disagreements(report)
-}
-
-fn tables(section: &Section) -> String {
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut text = String::new();
-    for columns in Columns::of(section) {
-        text.push('\n');
-        text += &line(
-            columns
-                .heads
-                .iter()
-                .map(|(name, whose)| match whose {
-                    Some("paper") => format!("{} (paper)", escaped(name)),
-                    _ => escaped(name),
-                })
-                .collect(),
-        );
-        text += &line(vec!["---".to_owned(); columns.heads.len()]);
-        for (.., cells) in &columns.rows {
-            text += &line(cells.iter().map(|cell| escaped(cell)).collect());
-        }
+    if report.is_compared() {
+        text += &disagreements(report);
     }
     text
 }
@@ -79,7 +50,7 @@ fn disagreements(report: &Report) -> String {
     let mut lines = String::new();
     for section in &report.sections {
         for (found, row) in section.rows.iter().zip(&section.table.rows) {
-            if found.row.reading_of.is_some() || Agreement::of(row) != Agreement::Differs {
+            if found.row.reading_of.is_some() || row.agreement() != Agreement::Differs {
                 continue;
             }
             let name = format!("{}, {}", section.table.title, row.id);
@@ -99,7 +70,7 @@ fn disagreements(report: &Report) -> String {
 pub(super) fn difference(row: &TableRow) -> String {
     let Some(paper) = row.paper else { return String::new() };
     let theirs = match row.figures {
-        Figures::Spectrum { .. } => format!("{} with {}", row.paper_verdict(), paper.d_ks),
+        Figures::Spectrum { .. } => format!("{} with {}", word(row.paper_verdict()), paper.d_ks),
         Figures::Entries { .. } => {
             let percent = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |value| format!("{value}%"));
             format!("{} and {}", percent(paper.power_law_percent), percent(paper.gaussian_percent))
@@ -116,7 +87,7 @@ pub(super) fn what_was_found(row: &TableRow) -> String {
             let Some(d_ks) = rounded(row.d_ks, 4) else {
                 return "no fit: K is beyond the numerical rank".to_owned();
             };
-            let (verdict, d_c) = (row.verdict(), row.d_c.unwrap_or_default());
+            let (verdict, d_c) = (word(row.verdict()), row.d_c.unwrap_or_default());
             let s = rounded(s, 3).map_or_else(String::new, |s| format!(", s = {s}"));
             format!("power law {verdict} with d_ks = {d_ks} (d_c = {d_c:.4}){s}")
         }
@@ -125,4 +96,8 @@ pub(super) fn what_was_found(row: &TableRow) -> String {
             format!("{} power laws and {} Gaussians", percent(power_law_percent), percent(gaussian_percent))
         }
     }
+}
+
+fn word(verdict: Option<Verdict>) -> String {
+    verdict.map_or_else(String::new, |verdict| verdict.to_string())
 }

@@ -1,7 +1,7 @@
 //! A row's settings and the command that repeats it, in words.
 
 use clap::ValueEnum;
-use gradspectra_experiment::{Backend, Row, catalogue};
+use gradspectra_experiment::{Backend, Identity, Row, RowResult, catalogue};
 
 use super::RowFound;
 use crate::markup::quoted;
@@ -49,6 +49,14 @@ fn inline(value: &toml::Value) -> String {
     }
 }
 
+/// The program of this library, which `cargo xtask` starts.
+const BUILT_IN: &str = "gradspectra";
+
+/// The name of the program that made a result, as its command line has it.
+pub(super) fn program(result: &RowResult) -> &str {
+    Identity::name_in(&result.program).unwrap_or(BUILT_IN)
+}
+
 /// The command that repeats the row's results; `None` where there are none.
 pub(super) fn command(experiment: &str, found: &RowFound) -> Option<String> {
     let first = found.results.first()?;
@@ -59,11 +67,11 @@ pub(super) fn command(experiment: &str, found: &RowFound) -> Option<String> {
         _ if catalogue::names().any(|name| name == experiment) => format!("run experiments/{experiment}.toml"),
         _ => format!("run {}", quoted(&format!("{experiment}.toml"))),
     };
-    let program = match gradspectra_experiment::identity().name {
-        "gradspectra" => "cargo xtask",
-        own => own,
+    let program = match program(first) {
+        BUILT_IN => "cargo xtask".to_owned(),
+        own => quoted(own),
     };
-    let mut command = format!("{program} {selection} --rows {} --seed {}", first.row.id, first.seed);
+    let mut command = format!("{program} {selection} --rows {} --seed {}", quoted(&first.row.id), first.seed);
     let count = found.results.len() as u64;
     if count > 1 && found.results.iter().map(|result| result.seed).eq(first.seed..first.seed + count) {
         command += &format!(" --seeds {count}");

@@ -1,110 +1,88 @@
-//! Tables as rounded text: one grid for spectra, one for entries.
+//! Tables as rounded text: one for spectra, one for entries.
 
-use super::{Figures, Table, TableRow, number, probabilities, probability, rounded};
+use super::column::{Align, Layout, Line};
+use super::columns::COLUMNS;
+use super::{Agreement, Kind};
 
-/// A header and rows of as many cells.
-pub(super) struct Grid {
-    pub(super) header: Vec<&'static str>,
-    pub(super) rows: Vec<Vec<String>>,
+/// Whose figures a column of a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Ours, and the paper has none.
+    OursAlone,
+    /// Ours, with the paper's in the next column.
+    Ours,
+    /// The paper's.
+    Paper,
 }
 
-/// How much a grid says.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// What fits a terminal; rows by their ids.
-    Short,
-    /// All that the paper's tables say.
-    Full,
+/// The head of a column of a table.
+pub(crate) struct Head {
+    pub(crate) name: &'static str,
+    pub(crate) whose: Whose,
+    pub(crate) align: Align,
 }
 
-impl Table {
-    /// The grids of the table that have rows.
-    pub(super) fn grids(&self, extent: Extent) -> Vec<Grid> {
-        let grid = |of_spectra: bool| Grid {
-            header: match (of_spectra, extent) {
-                (true, Extent::Short) => vec!["row", "B", "d_ks", "paper", "law", "paper", "s", "paper", ""],
-                (false, Extent::Short) => {
-                    vec!["row", "d_ks", "paper", "law %", "paper", "p", "paper", "Gauss %", "paper"]
-                }
-                (true, Extent::Full) => [LABELS.as_slice(), &SPECTRUM].concat(),
-                (false, Extent::Full) => [LABELS.as_slice(), &ENTRIES].concat(),
-            },
-            rows: self
-                .rows
-                .iter()
-                .filter(|row| row.is_spectrum() == of_spectra)
-                .map(|row| match extent {
-                    Extent::Short => short(row),
-                    Extent::Full => full(row),
-                })
-                .collect(),
-        };
-        [grid(true), grid(false)].into_iter().filter(|grid| !grid.rows.is_empty()).collect()
+/// What a table says at one place.
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    /// What the text is the word for, where it is of an agreement.
+    pub(crate) agreement: Option<Agreement>,
+}
+
+/// A table of the rows of one kind, rounded.
+pub(crate) struct Grid {
+    pub(crate) kind: Kind,
+    pub(crate) heads: Vec<Head>,
+    /// The place of each row among the lines, and as many cells as there are heads.
+    pub(crate) rows: Vec<(usize, Vec<Cell>)>,
+}
+
+impl Grid {
+    /// The tables of `lines` that have rows: the one of spectra, then the one of entries.
+    pub(crate) fn all(lines: &[Line], layout: Layout) -> impl Iterator<Item = Self> {
+        [Kind::Spectrum, Kind::Entries].into_iter().filter_map(move |kind| Self::of(lines, kind, layout))
     }
-}
 
-const LABELS: [&str; 10] =
-    ["Row", "Data set", "Model", "Training", "Tested", "Batch", "K", "Setting", "d_ks", "paper's"];
-const SPECTRUM: [&str; 7] = ["d_c", "Power law", "paper's", "s", "paper's", "Verdict", "Test accuracy (%)"];
-const ENTRIES: [&str; 9] =
-    ["d_c", "Power law (%)", "paper's", "p", "paper's", "Gaussian (%)", "paper's", "All zero (%)", "Test accuracy (%)"];
-
-fn short(row: &TableRow) -> Vec<String> {
-    let start = [row.id.clone()];
-    match &row.figures {
-        Figures::Spectrum { .. } => {
-            let figures = figures(row);
-            let [d_ks, paper_d_ks, _, law, paper_law, s, paper_s, verdict, _] = &figures[..] else {
-                unreachable!("a spectrum has nine figures");
-            };
-            let batch = row.batch_size.to_string();
-            let cells = [&batch, d_ks, paper_d_ks, law, paper_law, s, paper_s, verdict];
-            start.into_iter().chain(cells.map(Clone::clone)).collect()
+    fn of(lines: &[Line], kind: Kind, layout: Layout) -> Option<Self> {
+        let rows: Vec<_> = (0..lines.len()).filter(|&place| lines[place].row.kind() == kind).collect();
+        if rows.is_empty() {
+            return None;
         }
-        Figures::Entries { p_value, .. } => {
-            let mut figures = figures(row);
-            figures[5] = probability(p_value.map(|p| p.mean));
-            let without_d_c = figures[..2].iter().chain(&figures[3..9]);
-            start.into_iter().chain(without_d_c.cloned()).collect()
+        let mut grid = Self { kind, heads: Vec::new(), rows: rows.iter().map(|&place| (place, Vec::new())).collect() };
+        for column in COLUMNS {
+            let Some(name) = column.head(kind, layout) else { continue };
+            let cells = |cell: &dyn Fn(&Line) -> Cell| rows.iter().map(|&row| cell(&lines[row])).collect::<Vec<_>>();
+            let ours = cells(&|line| column.ours(line, layout));
+            let paper = column.is_beside_the_papers(layout).then(|| cells(&|line| column.theirs(line.row)));
+            let is_empty = |cells: &[Cell]| cells.iter().all(|cell| cell.text.is_empty());
+            if matches!(layout, Layout::Page { .. }) && is_empty(&ours) && paper.as_deref().is_none_or(is_empty) {
+                continue;
+            }
+            let whose = if paper.is_some() { Whose::Ours } else { Whose::OursAlone };
+            let head = |whose| Head { name, whose, align: column.side() };
+            grid.push(head(whose), ours);
+            if let Some(paper) = paper {
+                grid.push(head(Whose::Paper), paper);
+            }
+        }
+        Some(grid)
+    }
+
+    fn push(&mut self, head: Head, cells: Vec<Cell>) {
+        self.heads.push(head);
+        for ((_, row), cell) in self.rows.iter_mut().zip(cells) {
+            row.push(cell);
         }
     }
-}
 
-fn full(row: &TableRow) -> Vec<String> {
-    let labels = [
-        row.id.clone(),
-        row.data_set.clone(),
-        row.model.clone(),
-        row.training.to_owned(),
-        row.tested.to_owned(),
-        row.batch_size.to_string(),
-        row.k.to_string(),
-        row.setting.clone(),
-    ];
-    labels.into_iter().chain(figures(row)).collect()
-}
+    /// The heads as one line, where `paper` words the head of the paper's column.
+    pub(crate) fn header(&self, paper: impl Fn(&str) -> String) -> Vec<String> {
+        let head = |head: &Head| if head.whose == Whose::Paper { paper(head.name) } else { head.name.to_owned() };
+        self.heads.iter().map(head).collect()
+    }
 
-/// Ours beside the paper's, from d_ks on.
-fn figures(row: &TableRow) -> Vec<String> {
-    let paper = row.paper;
-    let start = [row.rounded_d_ks(), number(paper.map(|paper| paper.d_ks), 4), number(row.d_c, 4)];
-    let own = match row.figures {
-        Figures::Spectrum { s, .. } => vec![
-            row.verdict(),
-            row.paper_verdict().to_owned(),
-            rounded(s, 3),
-            number(paper.and_then(|paper| paper.s), 3),
-            row.agreement().to_owned(),
-        ],
-        Figures::Entries { power_law_percent, p_value, gaussian_percent, all_zero_percent } => vec![
-            rounded(power_law_percent, 2),
-            number(paper.and_then(|paper| paper.power_law_percent), 2),
-            probabilities(p_value),
-            probability(paper.and_then(|paper| paper.p_value)),
-            rounded(gaussian_percent, 1),
-            number(paper.and_then(|paper| paper.gaussian_percent), 1),
-            rounded(all_zero_percent, 1),
-        ],
-    };
-    start.into_iter().chain(own).chain([rounded(row.test_accuracy, 2)]).collect()
+    /// The texts of the cells of each row.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = impl Iterator<Item = &str>> {
+        self.rows.iter().map(|(_, cells)| cells.iter().map(|cell| cell.text.as_str()))
+    }
 }

@@ -1,11 +1,12 @@
 //! LaTeX tables.
 
 use super::Table;
-use super::grid::{Extent, Grid};
+use super::column::{Align, Layout};
+use super::grid::Grid;
 
 pub(super) fn table(table: &Table) -> String {
     let mut text = format!("\\begin{{table}}\n  \\centering\n  \\caption{{{}}}\n", escaped(&table.heading()));
-    for grid in table.grids(Extent::Full) {
+    for grid in Grid::all(&table.lines(), Layout::Full) {
         text += &tabular(&grid);
     }
     for note in &table.notes {
@@ -14,14 +15,16 @@ pub(super) fn table(table: &Table) -> String {
     text + "\\end{table}\n"
 }
 
+/// The labels that begin a row to the left, all that follows them to the right.
 fn tabular(grid: &Grid) -> String {
     let line = |cells: Vec<String>| format!("    {} \\\\\n", cells.join(" & "));
-    let columns = "l".repeat(5) + &"r".repeat(grid.header.len() - 5);
+    let labels = grid.heads.iter().take_while(|head| head.align == Align::Left).count();
+    let columns = "l".repeat(labels) + &"r".repeat(grid.heads.len() - labels);
     let mut text = format!("  \\begin{{tabular}}{{{columns}}}\n    \\hline\n");
-    text += &line(grid.header.iter().map(|name| escaped(name)).collect());
+    text += &line(grid.header(|_| "paper's".to_owned()).iter().map(|head| escaped(head)).collect());
     text += "    \\hline\n";
-    for row in &grid.rows {
-        text += &line(row.iter().map(|cell| escaped(cell)).collect());
+    for cells in grid.texts() {
+        text += &line(cells.map(escaped).collect());
     }
     text + "    \\hline\n  \\end{tabular}\n"
 }

@@ -1,23 +1,27 @@
-//! Markdown tables.
+//! Markdown tables. Their cells are not padded, as a library's would be: one that grows changes no other line.
 
 use super::Table;
-use super::grid::Extent;
+use super::column::Layout;
+use super::grid::Grid;
 
 pub(super) fn table(table: &Table) -> String {
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let mut text = format!("**{}**\n", escaped(&table.heading()));
-    for grid in table.grids(Extent::Full) {
-        text.push('\n');
-        text += &line(grid.header.iter().map(|name| escaped(name)).collect());
-        text += &line(vec!["---".to_owned(); grid.header.len()]);
-        for row in &grid.rows {
-            text += &line(row.iter().map(|cell| escaped(cell)).collect());
-        }
+    for grid in Grid::all(&table.lines(), Layout::Full) {
+        text += &self::grid(&grid, |_| "paper's".to_owned());
     }
     for note in &table.notes {
         text += &format!("\n{}\n", escaped(note));
     }
     text
+}
+
+/// An empty line and the lines of a table, where `paper` words the head of the paper's column.
+pub(crate) fn grid(grid: &Grid, paper: impl Fn(&str) -> String) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let rule = line(vec!["---".to_owned(); grid.heads.len()]);
+    let header = line(grid.header(paper).iter().map(|head| escaped(head)).collect());
+    let rows = grid.texts().map(|cells| line(cells.map(escaped).collect()));
+    format!("\n{header}{rule}{}", rows.collect::<String>())
 }
 
 /// `text` inert in Markdown and in a cell of its tables.

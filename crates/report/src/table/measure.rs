@@ -40,12 +40,12 @@ pub(crate) fn rounded(measure: Option<Measure>, digits: usize) -> String {
     measure.map_or_else(String::new, |measure| measure.rounded(digits))
 }
 
-pub(crate) fn number(value: Option<f64>, digits: usize) -> String {
+pub(super) fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(String::new, |value| format!("{value:.digits$}"))
 }
 
 /// A probability to three digits, in powers of ten where it is small.
-pub(crate) fn probability(value: Option<f64>) -> String {
+pub(super) fn probability(value: Option<f64>) -> String {
     value.map_or_else(String::new, |p| if p < 0.01 { format!("{p:.1e}") } else { format!("{p:.3}") })
 }
 
@@ -54,4 +54,9 @@ pub(super) fn probabilities(measure: Option<Measure>) -> String {
     let deviation = measure.and_then(|measure| measure.deviation);
     let deviation = deviation.map_or_else(String::new, |deviation| format!("±{}", probability(Some(deviation))));
     probability(measure.map(|measure| measure.mean)) + &deviation
+}
+
+/// Whole seconds.
+pub(crate) fn seconds(seconds: f64) -> String {
+    if seconds < 1.0 { "<1".to_owned() } else { format!("{seconds:.0}") }
 }

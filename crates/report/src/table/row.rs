@@ -4,6 +4,7 @@ use gradspectra_analysis::KsTest;
 use gradspectra_experiment::{Analysis, Axis, Finding, Matrix, PaperFigures, Row, RowResult};
 use serde::Serialize;
 
+use super::agreement::{Agreement, Verdict};
 use super::measure::Measure;
 
 /// A row of a [`Table`](super::Table).
@@ -39,6 +40,13 @@ pub struct TableRow {
     pub figures: Figures,
     /// The paper's figures.
     pub paper: Option<PaperFigures>,
+}
+
+/// What a row's figures are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Spectrum,
+    Entries,
 }
 
 /// What a table says of spectra, or of entries.
@@ -98,44 +106,34 @@ impl TableRow {
         }
     }
 
-    /// Whether the row is of a spectrum, not of entries.
-    pub(crate) fn is_spectrum(&self) -> bool {
-        matches!(self.figures, Figures::Spectrum { .. })
+    /// What its figures are of.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.figures {
+            Figures::Spectrum { .. } => Kind::Spectrum,
+            Figures::Entries { .. } => Kind::Entries,
+        }
     }
 
-    /// `Yes`, `No`, `none` without a fit, or for how many of the seeds; empty where nothing is done, or for entries.
-    pub fn verdict(&self) -> String {
+    /// Whether the power law of a spectrum is accepted; `None` where nothing is done, or for entries.
+    pub fn verdict(&self) -> Option<Verdict> {
         match (&self.figures, self.seeds.len()) {
-            (Figures::Entries { .. }, _) | (_, 0) => String::new(),
-            (Figures::Spectrum { s: None, .. }, _) => "none".to_owned(),
-            (Figures::Spectrum { accepted: 0, .. }, _) => "No".to_owned(),
-            (Figures::Spectrum { accepted, .. }, seeds) if *accepted == seeds => "Yes".to_owned(),
-            (Figures::Spectrum { accepted, .. }, seeds) => format!("{accepted}/{seeds}"),
+            (Figures::Entries { .. }, _) | (_, 0) => None,
+            (Figures::Spectrum { s: None, .. }, _) => Some(Verdict::NoFit),
+            (Figures::Spectrum { accepted: 0, .. }, _) => Some(Verdict::No),
+            (Figures::Spectrum { accepted, .. }, seeds) if *accepted == seeds => Some(Verdict::Yes),
+            (&Figures::Spectrum { accepted, .. }, of) => Some(Verdict::Partly { accepted, of }),
         }
     }
 
-    /// The paper's verdict.
-    pub fn paper_verdict(&self) -> &'static str {
-        match self.paper.and_then(|paper| paper.power_law) {
-            Some(true) => "Yes",
-            Some(false) => "No",
-            None => "",
-        }
+    /// The paper's verdict; `None` where it prints none.
+    pub fn paper_verdict(&self) -> Option<Verdict> {
+        self.paper.and_then(|paper| paper.power_law).map(Verdict::of)
     }
 
-    /// Whether the verdicts agree: `same` or `differs`; empty where one is missing.
-    pub fn agreement(&self) -> &'static str {
-        match (self.verdict(), self.paper_verdict()) {
-            (ours, paper) if ours.is_empty() || paper.is_empty() => "",
-            (ours, paper) if ours == paper || (ours == "none" && paper == "No") => "same",
-            _ => "differs",
-        }
-    }
-
-    /// d_ks, or that the row is not done.
-    pub(super) fn rounded_d_ks(&self) -> String {
-        let none = if self.seeds.is_empty() { "not done" } else { "none" };
-        self.d_ks.map_or_else(|| none.to_owned(), |d_ks| d_ks.rounded(4))
+    /// Whether the row says the same as the paper: of a spectrum, whether the verdicts are the same, where no fit counts as
+    /// No; of entries, whether the rates of power laws and of Gaussians are both on the paper's side of one half.
+    pub fn agreement(&self) -> Agreement {
+        Agreement::of(self)
     }
 }
 

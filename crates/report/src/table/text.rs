@@ -1,16 +1,16 @@
 //! Aligned columns for a terminal of 80 characters.
 
-use clap::builder::styling::{AnsiColor, Style};
+use tabled::builder::Builder;
+use tabled::settings::object::{Cell, Columns};
+use tabled::settings::{Alignment, Color, Padding, Style};
 
-use super::grid::{Extent, Grid};
-use super::{Figures, Measure, Table, TableRow, probabilities, rounded};
-
-const SAME: Style = AnsiColor::Green.on_default();
-const DIFFERS: Style = AnsiColor::Yellow.on_default();
+use super::column::Layout;
+use super::grid::Grid;
+use super::{Agreement, Figures, Measure, Table, TableRow, probabilities, rounded};
 
 pub(super) fn table(table: &Table, coloured: bool) -> String {
     let mut lines = wrapped(&table.heading());
-    for grid in table.grids(Extent::Short) {
+    for grid in Grid::all(&table.lines(), Layout::Terminal) {
         lines.push(String::new());
         lines.extend(aligned(&grid, coloured));
     }
@@ -24,34 +24,37 @@ pub(super) fn table(table: &Table, coloured: bool) -> String {
 
 /// The first column to the left, the others to the right; two spaces apart where that fits, else one.
 fn aligned(grid: &Grid, coloured: bool) -> Vec<String> {
-    let header: Vec<String> = grid.header.iter().map(|&name| name.to_owned()).collect();
-    let rows: Vec<&Vec<String>> = std::iter::once(&header).chain(&grid.rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..header.len()).map(width).collect();
-    let gap = if widths.iter().sum::<usize>() + 2 * (widths.len() - 1) <= WIDTH { "  " } else { " " };
-    let line = |row: &&Vec<String>| {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(column, (cell, &width))| match column {
-                0 => format!("{cell:<width$}"),
-                _ => painted(format!("{cell:>width$}"), coloured),
-            })
-            .collect();
-        cells.join(gap).trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    let mut builder = Builder::default();
+    builder.push_record(grid.header(|_| "paper".to_owned()));
+    for cells in grid.texts() {
+        builder.push_record(cells);
+    }
+    let mut table = builder.build();
+    table.with(Style::empty()).with(Alignment::right()).modify(Columns::first(), Alignment::left());
+    for gap in [2, 1] {
+        table.with(Padding::new(0, gap, 0, 0)).modify(Columns::last(), Padding::zero());
+        if table.total_width() <= WIDTH {
+            break;
+        }
+    }
+    for (row, (_, cells)) in grid.rows.iter().enumerate() {
+        for (column, cell) in cells.iter().enumerate() {
+            if let Some(colour) = cell.agreement.filter(|_| coloured).and_then(colour) {
+                table.modify(Cell::new(row + 1, column), colour);
+            }
+        }
+    }
+    table.to_string().lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// `cell` with the colour of its word.
-fn painted(cell: String, coloured: bool) -> String {
-    let style = match cell.trim() {
-        "same" if coloured => SAME,
-        "differs" if coloured => DIFFERS,
-        _ => return cell,
+/// The colour of the word for an agreement: green or yellow.
+fn colour(agreement: Agreement) -> Option<Color> {
+    let code = match agreement {
+        Agreement::Same => "32",
+        Agreement::Differs => "33",
+        Agreement::NotInPaper | Agreement::NotDone => return None,
     };
-    format!("{style}{cell}{style:#}")
+    Some(Color::new(format!("\x1b[{code}m"), "\x1b[0m"))
 }
 
 /// The p-values that vary over the seeds, for which the columns have no room.
