@@ -216,6 +216,10 @@ fn of_file(error: &toml::de::Error, lines: &Lines) -> String {
     if error.message().starts_with("unknown field") {
         path.pop();
     }
+    if error.message().starts_with("missing field") {
+        // Of the whole file, whatever is on its first line.
+        path.clear();
+    }
     let line = lines.at(span.start);
     match error.message() {
         "duplicate key" => format!("line {line}: {} is given twice; give it once", lines.text(span)),
