@@ -77,7 +77,7 @@ impl PowerLawReport {
             match LikelihoodRatio::top(values, top, alternative) {
                 Ok(ratio) => likelihood_ratios.push(ratio),
                 Err(AnalysisError::TooWide { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         Ok(Self {

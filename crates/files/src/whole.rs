@@ -24,7 +24,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     place(path, |file| file.write_all(bytes))
 }
 
-/// As [`write`], what `fill` writes into a temporary file.
+/// As [`write()`], what `fill` writes into a temporary file.
 pub fn place(path: &Path, fill: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     let _guard = hold_writes();
     let folder = path.parent().unwrap_or(Path::new("."));
