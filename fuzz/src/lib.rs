@@ -99,8 +99,10 @@ pub fn matrix(bytes: &[u8]) {
         let path = write(&folder("matrix"), name, bytes);
         for orientation in [Orientation::IterationsByParameters, Orientation::ParametersByIterations] {
             let (memory, seed, top) = (1 << 16, 1, Some(2));
-            let _ =
-                analyze(&path, &AnalyzeOptions { orientation, tensor: None, top, seed, memory, out: None, reporter });
+            let _ = analyze(
+                &path,
+                &AnalyzeOptions { orientation, tensor: None, top, seed, memory, out: None, replace: false, reporter },
+            );
         }
     }
 }

@@ -176,6 +176,9 @@ pub(crate) enum Command {
         /// A folder for the analysis (JSON) and the eigenvalues (.npy)
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Writes them in the place of an analysis that is there
+        #[arg(long, requires = "out")]
+        replace: bool,
         /// How it is printed
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,

@@ -47,11 +47,11 @@ pub(crate) fn execute(command: Command) -> anyhow::Result<()> {
             print(&format.text(&follow(&experiment, every as usize, &run)?))
         }
         Command::List { table } => list(&table),
-        Command::Analyze { file, orientation, tensor, top, seed, threads, memory, out, format, loudness } => {
+        Command::Analyze { file, orientation, tensor, top, seed, threads, memory, out, replace, format, loudness } => {
             set_threads(threads)?;
             let reporter = Reporter::new(loudness.into());
             let memory = memory::budget(memory);
-            let options = AnalyzeOptions { orientation, tensor, top, seed, memory, out, reporter };
+            let options = AnalyzeOptions { orientation, tensor, top, seed, memory, out, replace, reporter };
             let report = analyze(&file, &options)?;
             print(&match format {
                 ReportFormat::Text => report.to_string(),

@@ -33,6 +33,8 @@ pub struct AnalyzeOptions {
     pub memory: u64,
     /// Where to write the analysis and the eigenvalues.
     pub out: Option<PathBuf>,
+    /// Writes it in the place of an analysis that is there, which is kept without.
+    pub replace: bool,
     /// Tells the progress.
     pub reporter: Reporter,
 }
@@ -91,8 +93,12 @@ pub enum Fitted {
 /// # Errors
 ///
 /// The file is not such a matrix, holds a value that is not finite, or cannot be read, K is not in 2 to the least of n and
-/// T - 1, or the memory does not suffice.
+/// T - 1, the memory does not suffice, or an analysis is there that is not to be replaced.
 pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
+    if let Some(out) = options.out.as_ref().filter(|out| !options.replace && out.join(ANALYSIS).exists()) {
+        let mend = "it holds an analysis already; --replace writes this one in its place, another --out keeps both";
+        return Err(Error::Setting { name: "--out", found: out.display().to_string(), mend: mend.to_owned() });
+    }
     let mut matrix = MatrixFile::open(path, options.tensor.as_deref(), options.orientation)?;
     let shape =
         Shape { parameters: matrix.parameters, iterations: matrix.iterations, orientation: options.orientation };
@@ -120,7 +126,7 @@ pub fn analyze(path: &Path, options: &AnalyzeOptions) -> Result<MatrixReport> {
         iteration,
     };
     if let Some(out) = &options.out {
-        files::write_json(&out.join("analysis.json"), &report)?;
+        files::write_json(&out.join(ANALYSIS), &report)?;
     }
     Ok(report)
 }
@@ -130,6 +136,8 @@ fn entries_top(iterations: usize, options: &AnalyzeOptions) -> usize {
     options.top.unwrap_or(DEFAULT.min(iterations - 1))
 }
 
+/// The file of the analysis in its folder.
+const ANALYSIS: &str = "analysis.json";
 /// K where none is asked for.
 const DEFAULT: usize = 1000;
 /// The rows of G that meet in one product, so that the order of sums depends on nothing else.

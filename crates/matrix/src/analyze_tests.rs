@@ -14,7 +14,7 @@ fn entry(row: usize, t: usize) -> f64 {
 
 fn options(orientation: Orientation, memory: u64) -> AnalyzeOptions {
     let reporter = Reporter::new(Verbosity::Quiet);
-    AnalyzeOptions { orientation, tensor: None, top: Some(20), seed: 3, memory, out: None, reporter }
+    AnalyzeOptions { orientation, tensor: None, top: Some(20), seed: 3, memory, out: None, replace: false, reporter }
 }
 
 /// An `.npy` of the values in their order.
@@ -378,4 +378,22 @@ fn gaps_of_equal_eigenvalues_are_rounding_in_every_kind_of_number() {
         assert_eq!(found_k, 59, "{dtype}");
         assert!((found - s).abs() < tolerance * s, "{dtype}: {found} is not {s}");
     }
+}
+
+#[test]
+fn an_analysis_that_is_there_is_replaced_only_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orientation = Orientation::ParametersByIterations;
+    let matrix = npy_file(folder.path(), "g.npy", "<f4", [PARAMETERS, ITERATIONS], false, &stored(true, false));
+    let written = folder.path().join("out/analysis.json");
+    let read = || std::fs::read(&written).expect("it is written");
+    let options = AnalyzeOptions { out: Some(folder.path().join("out")), ..options(orientation, 1 << 30) };
+    analyze(&matrix, &options).expect("there is none");
+    let first = read();
+    let other = AnalyzeOptions { top: Some(10), ..options };
+    let refused = analyze(&matrix, &other).expect_err("there is one").to_string();
+    assert!(refused.contains("--replace") && refused.contains("--out"), "{refused}");
+    assert_eq!(read(), first);
+    analyze(&matrix, &AnalyzeOptions { replace: true, ..other }).expect("it is asked for");
+    assert_ne!(read(), first);
 }

@@ -1,7 +1,6 @@
 //! Eigenvalues over the matrix types of LAPACK's tests.
-#![allow(clippy::unwrap_used)]
 
-#[path = "../examples/numbers/matrix_types.rs"]
+#[path = "../../examples/numbers/matrix_types.rs"]
 mod matrix_types;
 
 use matrix_types::{markdown, ratios};

@@ -1,6 +1,5 @@
 //! Checkpoints that PyTorch saved (`fixtures/checkpoints/make.py`), and what is none: each is taken as PyTorch would
 //! convert it, or refused in one line.
-#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
 //! Fits and tests against scipy 1.17.1 and the Python package powerlaw 2.0.0, and their invariances.
-#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 

@@ -1,5 +1,4 @@
 //! A Gram matrix as the sum of terms that are made apart.
-#![allow(clippy::unwrap_used)]
 
 use std::ops::Range;
 use std::path::Path;

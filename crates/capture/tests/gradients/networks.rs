@@ -1,5 +1,4 @@
 //! Every network on the inputs and classes of every data set that it fits: by factors as by a backward pass each.
-#![allow(clippy::unwrap_used)]
 
 use burn::tensor::Device;
 use gradspectra_capture::{

@@ -1,5 +1,4 @@
 //! LeNet's size, initialisation, checkpoints and traced pass.
-#![allow(clippy::unwrap_used)]
 
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Int, Tensor};

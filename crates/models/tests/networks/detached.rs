@@ -1,5 +1,4 @@
 //! A detached copy shares nothing that a forward pass changes.
-#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 

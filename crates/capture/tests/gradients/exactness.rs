@@ -1,5 +1,4 @@
 //! What products in f32 and in f64 keep of a spectrum, what they say that they lose, and scales.
-#![allow(clippy::unwrap_used)]
 
 use faer::Mat;
 use gradspectra_analysis::symmetric_eigenvalues;

@@ -1,5 +1,4 @@
 //! A training that goes on after a break is the one without.
-#![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,4 @@
 //! Tests of gradient entries against fits and tests of single samples, and their invariances.
-#![allow(clippy::unwrap_used)]
 
 use faer::Mat;
 use gradspectra_analysis::{

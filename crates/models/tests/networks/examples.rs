@@ -1,5 +1,4 @@
 //! Examples that do not fit each other or the network are refused.
-#![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,4 @@
 //! The numerical rank of a spectrum bounds what is fitted.
-#![allow(clippy::unwrap_used)]
 
 use faer::Mat;
 use gradspectra_analysis::{AnalysisError, EigengapReading, PowerLawFit, Spectrum};

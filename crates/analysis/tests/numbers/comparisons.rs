@@ -1,5 +1,4 @@
 //! Likelihood ratios against the Python package powerlaw 2.0.0, x_min scans and Monte-Carlo tests.
-#![allow(clippy::unwrap_used)]
 
 use gradspectra_analysis::{
     Alternative, AlternativeFit, AnalysisError, LikelihoodRatio, MonteCarloTest, PowerLawFit, XMinScan,

@@ -1,5 +1,4 @@
 //! Every parameter is drawn from the seed, or refused.
-#![allow(clippy::unwrap_used)]
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::conv::{

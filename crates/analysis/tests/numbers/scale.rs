@@ -1,5 +1,4 @@
 //! Every result is equivariant to the last bit under powers of two.
-#![allow(clippy::unwrap_used)]
 
 use faer::Mat;
 use gradspectra_analysis::{

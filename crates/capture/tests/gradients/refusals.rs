@@ -1,5 +1,4 @@
 //! Models and inputs of which a capture says what keeps it from being right.
-#![allow(clippy::unwrap_used)]
 
 use burn::module::{Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};

@@ -1,5 +1,4 @@
 //! The CPU's kernels against Burn's own operations, and against themselves on other numbers of threads.
-#![allow(clippy::unwrap_used)]
 
 use std::ops::ControlFlow;
 

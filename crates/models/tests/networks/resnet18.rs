@@ -1,5 +1,4 @@
 //! ResNet18 is torchvision's: its weights load, and give its logits and gradients (torch 2.15, float64).
-#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
 //! Likelihood ratios of samples with one value far from the rest, narrow and wide ones, against mpmath.
-#![allow(clippy::unwrap_used)]
 
 use gradspectra_analysis::{Alternative, LikelihoodRatio, PowerLawFit, XMinScan};
 use proptest::prelude::*;

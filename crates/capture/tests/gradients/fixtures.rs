@@ -1,5 +1,4 @@
 //! Gradients, both ways, against PyTorch in float64.
-#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 

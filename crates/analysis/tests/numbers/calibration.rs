@@ -1,7 +1,6 @@
 //! Exponents, their standard errors and Monte-Carlo p-values on synthetic power laws.
-#![allow(clippy::unwrap_used)]
 
-#[path = "../examples/numbers/calibrate.rs"]
+#[path = "../../examples/numbers/calibrate.rs"]
 mod calibrate;
 
 use calibrate::Calibration;
