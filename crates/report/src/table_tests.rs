@@ -6,6 +6,7 @@ const NAME: &str = "<script>alert(1)</script> & 50% _x_ | =1+1";
 
 fn table() -> Table {
     let row = |id: &str, figures, d_ks| TableRow {
+        no_fit: None,
         id: id.to_owned(),
         data_set: "MNIST".to_owned(),
         model: "LeNet".to_owned(),

@@ -85,7 +85,7 @@ pub(super) fn what_was_found(row: &TableRow) -> String {
     match row.figures {
         Figures::Spectrum { s, .. } => {
             let Some(d_ks) = rounded(row.d_ks, 4) else {
-                return "no fit: K is beyond the numerical rank".to_owned();
+                return row.no_fit.as_ref().map_or_else(|| "no fit".to_owned(), |reason| format!("no fit: {reason}"));
             };
             let (verdict, d_c) = (word(row.verdict()), row.d_c.unwrap_or_default());
             let s = rounded(s, 3).map_or_else(String::new, |s| format!(", s = {s}"));

@@ -40,6 +40,9 @@ pub struct TableRow {
     pub figures: Figures,
     /// The paper's figures.
     pub paper: Option<PaperFigures>,
+    /// Why the first seed without a fit has none.
+    #[serde(skip)]
+    pub no_fit: Option<String>,
 }
 
 /// What a row's figures are of.
@@ -103,6 +106,10 @@ impl TableRow {
             test_accuracy: Measure::over(results, |result| result.position.test_accuracy.map(percent)),
             figures,
             paper: row.paper,
+            no_fit: results.iter().find_map(|result| match &result.finding {
+                Finding::Spectrum(finding) => finding.no_fit.clone(),
+                Finding::Entries(_) => None,
+            }),
         }
     }
 
