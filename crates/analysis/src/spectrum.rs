@@ -26,6 +26,9 @@ pub struct Spectrum {
     /// a², where an eigenvalue λ well above the floor moves by about a √λ.
     #[serde(default)]
     moves: f64,
+    /// n, where it is told: of n eigenvalues there are n − 1 gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parameters: Option<usize>,
 }
 
 impl Spectrum {
@@ -58,7 +61,7 @@ impl Spectrum {
     pub fn new(mut eigenvalues: Vec<f64>) -> Result<Self> {
         finite(&eigenvalues)?;
         eigenvalues.sort_unstable_by(|a, b| b.total_cmp(a));
-        let spectrum = Self { eigenvalues, floor: 0.0, moves: 0.0 };
+        let spectrum = Self { eigenvalues, floor: 0.0, moves: 0.0, parameters: None };
         if spectrum.eigenvalues.iter().map(|value| value.abs()).sum::<f64>().is_infinite() {
             return Err(AnalysisError::OutOfRange { exponent: f64::MAX_EXP });
         }
@@ -70,6 +73,13 @@ impl Spectrum {
     #[must_use]
     pub fn with_error(self, error: f64) -> Self {
         Self { floor: self.floor.max(error), ..self }
+    }
+
+    /// This spectrum as that of a matrix of order n, `parameters`: of T × T Gram matrices with more iterations than
+    /// parameters the eigenvalues beyond the n-th are none of the covariance's, and there is no gap to them.
+    #[must_use]
+    pub fn of_parameters(self, parameters: usize) -> Self {
+        Self { parameters: Some(parameters), ..self }
     }
 
     /// This spectrum where each of the n · T entries of G is rounded to a relative `roundoff`, n being `parameters` and
@@ -98,6 +108,7 @@ impl Spectrum {
             eigenvalues: self.eigenvalues.iter().map(|&value| moved(value)).collect(),
             floor: moved(self.floor),
             moves: moved(self.moves),
+            parameters: self.parameters,
         };
         let of = |value: f64| self::exponent(value).saturating_add(exponent);
         if !scaled.eigenvalues.iter().map(|value| value.abs()).sum::<f64>().is_finite() {
@@ -134,10 +145,23 @@ impl Spectrum {
     ///
     /// # Errors
     ///
-    /// `k` beyond the rank.
+    /// `k` beyond the rank, or `k` eigenvalues that are equal to within the floor.
     pub fn top_eigenvalues(&self, k: usize) -> Result<&[f64]> {
         let fitted = self.fitted_eigenvalues();
-        fitted.get(..k).ok_or_else(|| self.beyond_rank(k, fitted.len(), "eigenvalues"))
+        let top = fitted.get(..k).ok_or_else(|| self.beyond_rank(k, fitted.len(), "eigenvalues"))?;
+        match top {
+            [largest, .., smallest] if largest - smallest <= self.least_gap(*largest) => {
+                Err(AnalysisError::AllEqual { k, value: *smallest })
+            }
+            _ => Ok(top),
+        }
+    }
+
+    /// What rounding makes of the gap between two equal eigenvalues of the size `value`, at the most.
+    fn least_gap(&self, value: f64) -> f64 {
+        /// Deviations that the gap of two equal eigenvalues hardly ever passes.
+        const DEVIATIONS: f64 = 6.0;
+        self.floor.max(DEVIATIONS * (self.moves * value).sqrt())
     }
 
     fn beyond_rank(&self, k: usize, largest: usize, what: &'static str) -> AnalysisError {
@@ -162,15 +186,13 @@ impl Spectrum {
     /// The eigengaps that can be fitted, in the order of `reading`: the largest K of
     /// [`top_eigengaps`](Self::top_eigengaps) is their number.
     ///
-    /// A gap counts where its upper eigenvalue is within the rank, and it is larger than the floor and than what
+    /// A gap counts where its upper eigenvalue is within the rank and its lower one of the [n](Self::of_parameters), and it is larger than the floor and than what
     /// [rounded entries](Self::with_rounded_entries) make of equal eigenvalues; by rank, those before the first that does
     /// not count.
     pub fn fitted_eigengaps(&self, reading: EigengapReading) -> Vec<f64> {
-        /// Deviations that the gap of two equal eigenvalues hardly ever passes.
-        const DEVIATIONS: f64 = 6.0;
-        let least = |upper: f64| self.floor.max(DEVIATIONS * (self.moves * upper).sqrt());
-        let within = self.eigenvalues.windows(2).take(self.rank());
-        let gaps = within.map(|pair| (pair[0] - pair[1], least(pair[0])));
+        let gaps_of_parameters = self.parameters.map_or(usize::MAX, |parameters| parameters.saturating_sub(1));
+        let within = self.eigenvalues.windows(2).take(self.rank().min(gaps_of_parameters));
+        let gaps = within.map(|pair| (pair[0] - pair[1], self.least_gap(pair[0])));
         let counts = |(gap, least): &(f64, f64)| gap > least;
         match reading {
             EigengapReading::ByRank => gaps.take_while(counts).map(|(gap, _)| gap).collect(),

@@ -17,7 +17,7 @@ use crate::data::DataRoot;
 use crate::program::command_line;
 use crate::{
     AnalyzeOptions, Experiment, Page, Report, Reporter, RunOptions, Store, Table, TableFormat, TaskKeys, Top, Track,
-    fit_file, followed,
+    Verbosity, fit_file, followed,
 };
 
 /// Does it and prints what comes of it.
@@ -250,6 +250,10 @@ fn report(out: &Path, page: Page, check: bool) -> anyhow::Result<()> {
     }
     let store = Store::open(out)?;
     let report = Report::of(&store)?;
+    let reporter = Reporter::new(Verbosity::Normal);
+    for file in report.left_out() {
+        reporter.line(format!("{}: is not whole, and left out; the run that made it makes it again", file.display()));
+    }
     if check {
         return Ok(report.check(page)?);
     }

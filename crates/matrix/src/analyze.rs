@@ -264,6 +264,7 @@ fn spectrum(
     let spectrum = spectrum
         .with_error(rounding.of_file(largest))
         .with_rounded_entries(rounding.stored, mean_squared_norm, rounding.parameters)
+        .of_parameters(rounding.parameters)
         .scaled(2 * exponent)?;
     step.finish();
     if let Some(out) = &options.out {

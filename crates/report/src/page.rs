@@ -40,6 +40,7 @@ impl Page {
 pub struct Report<'a> {
     store: &'a Store,
     sections: Vec<Section>,
+    left_out: Vec<PathBuf>,
 }
 
 /// An experiment that has results.
@@ -65,11 +66,17 @@ impl<'a> Report<'a> {
     ///
     /// The folder cannot be read, or has no result.
     pub fn of(store: &'a Store) -> Result<Self> {
-        let sections = found::sections(store)?;
+        let mut left_out = Vec::new();
+        let sections = found::sections(store, &mut left_out)?;
         if sections.is_empty() {
             return Err(Error::NoResult { path: store.root().to_owned() });
         }
-        Ok(Self { store, sections })
+        Ok(Self { store, sections, left_out })
+    }
+
+    /// The files of results that are not whole, which the report leaves out.
+    pub fn left_out(&self) -> &[PathBuf] {
+        &self.left_out
     }
 
     /// The text of a page.

@@ -242,11 +242,10 @@ impl Resolved {
         let of_gradients = (Self::GRADIENT.powi(2) * (largest + norm_of_mean.powi(2))).max(least.powi(2));
         let norms = gram.norms();
         let mean_squared_norm = norms.iter().map(|norm| norm * norm).sum::<f64>() / norms.len().max(1) as f64;
-        let spectrum = spectrum.with_error(of_products.max(of_gradients)).with_rounded_entries(
-            Self::GRADIENT,
-            mean_squared_norm,
-            parameters,
-        );
+        let spectrum = spectrum
+            .with_error(of_products.max(of_gradients))
+            .with_rounded_entries(Self::GRADIENT, mean_squared_norm, parameters)
+            .of_parameters(parameters);
         Self { spectrum, norms, norm_of_mean, precision: gram.precision() }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gradspectra_data::DataRoot;
-use gradspectra_experiment::{Backend, Error, Experiment, Row, RowResult, Store};
+use gradspectra_experiment::{Backend, Error, Experiment, Row, RowResult, Store, seeds};
 use serde_json::Value;
 
 use crate::error::Result;
@@ -28,7 +28,22 @@ pub fn check_kept(
 /// As [`check_kept`], for some tasks of a run.
 pub(crate) fn check_tasks_kept<'a>(tasks: impl IntoIterator<Item = &'a Task>, store: &Store) -> Result<()> {
     let mut others = Others::default();
-    for task in tasks {
+    let tasks: Vec<&Task> = tasks.into_iter().collect();
+    let mut looked_at = BTreeSet::new();
+    for &task in &tasks {
+        let row = (&task.experiment, &task.row.id);
+        let asked = |seed: u64| tasks.iter().any(|task| (&task.experiment, &task.row.id) == row && task.seed == seed);
+        let folder = store.experiment(&task.experiment).join(&task.row.id);
+        if looked_at.insert(row) && folder.is_dir() {
+            // Seeds of one row stand in one mean.
+            for seed in seeds(&folder)?.into_iter().filter(|seed| !asked(*seed)) {
+                let Some(result) = store.result(&task.experiment, &task.row.id, seed, None) else { continue };
+                let differences = of_settings(&result, task);
+                if !differences.is_empty() {
+                    others.add(format!("{}/{}/seed-{seed}", task.experiment, task.row.id), differences);
+                }
+            }
+        }
         let there = store.result(&task.experiment, &task.row.id, task.seed, None);
         if let Some(result) = there.filter(|result| result.task != task.key) {
             others.add(task.id(), of_result(&result, task));
@@ -74,11 +89,17 @@ impl Others {
     }
 }
 
+/// What differs in the settings of a finished result and of `task`.
+fn of_settings(result: &RowResult, task: &Task) -> Vec<String> {
+    let mut found = of_rows(&result.row, &task.row);
+    found.extend(different("backend", result.backend.name(), task.position.backend.name()));
+    found
+}
+
 /// What differs between a finished result and what `task` would make in its place; never nothing.
 fn of_result(result: &RowResult, task: &Task) -> Vec<String> {
-    let mut found = of_rows(&result.row, &task.row);
+    let mut found = of_settings(result, task);
     found.extend(different("program", &result.program, &gradspectra_experiment::program()));
-    found.extend(different("backend", result.backend.name(), task.position.backend.name()));
     let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
     let hash = |hash: &Option<String>| hash.as_deref().map_or_else(|| "none".to_owned(), short);
     let weights = [&result.position.weights_sha256, &task.position.weights_sha256].map(hash);

@@ -221,7 +221,10 @@ impl<'a, M: Model> Follower<'a, M> {
     fn run(mut self, model: M) -> Result<Vec<Track>> {
         let Group { tasks, device, options, store, position, .. } = *self.group;
         let Some(training) = &position.training else { return Ok(self.tracks) };
+        // Apart from a row's training at the same position, which may have come further.
+        let key = files::sha256(format!("track of {}", position.key()).as_bytes());
         if self.take_known() {
+            store.forget_begun(&key, None);
             tasks.iter().for_each(|task| options.reporter.line(format!("{}: done already", name(task))));
             return Ok(self.tracks);
         }
@@ -230,8 +233,6 @@ impl<'a, M: Model> Follower<'a, M> {
         let set = self.set;
         let (reporter, keep_every) = (options.reporter, options.keep_every);
         let positions = Positions { store, device, reporter, keep_every };
-        // Apart from a row's training at the same position, which may have come further.
-        let key = files::sha256(format!("track of {}", position.key()).as_bytes());
         let mut state = positions.begun(&key, detached(&model), training);
         let saved = state.epochs().len();
         if saved > 0 && self.take_until(saved * self.last / training.epochs) {

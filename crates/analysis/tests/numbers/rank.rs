@@ -136,3 +136,23 @@ fn a_stored_spectrum_without_a_floor_has_none() {
     let json = serde_json::to_string(&spectrum).unwrap();
     assert_eq!(serde_json::from_str::<Spectrum>(&json).unwrap(), spectrum);
 }
+
+/// A matrix of three parameters has two eigengaps; among five iterations its Gram matrix has two eigenvalues of zero beside.
+#[test]
+fn n_eigenvalues_have_one_gap_less() {
+    let spectrum = Spectrum::new(vec![7.0, 4.0, 2.0, 0.0, 0.0]).unwrap();
+    assert_eq!(spectrum.fitted_eigengaps(EigengapReading::Sorted), [3.0, 2.0, 2.0]);
+    for spectrum in [spectrum.clone().of_parameters(3), spectrum.of_parameters(3).scaled(0).unwrap()] {
+        assert_eq!(spectrum.fitted_eigengaps(EigengapReading::ByRank), [3.0, 2.0]);
+        assert!(spectrum.top_eigengaps(3, EigengapReading::Sorted).is_err());
+    }
+}
+
+#[test]
+fn eigenvalues_that_are_equal_but_for_rounding_have_no_exponent() {
+    let nearly = |k: i32| 1.0 + f64::from(k) * f64::EPSILON;
+    let spectrum = Spectrum::new((0..6).map(nearly).chain([0.25]).collect()).unwrap().with_error(8.0 * f64::EPSILON);
+    let refused = spectrum.top_eigenvalues(6).unwrap_err();
+    assert!(matches!(refused, AnalysisError::AllEqual { k: 6, .. }), "{refused}");
+    assert_eq!(spectrum.top_eigenvalues(7).unwrap().len(), 7);
+}

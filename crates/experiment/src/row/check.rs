@@ -150,8 +150,10 @@ impl Row {
 }
 
 fn check_training(training: &Training) -> std::result::Result<(), String> {
-    if training.epochs == 0 || training.batch == 0 {
-        return Err("training has 0 epochs or batch 0; both must be at least 1".to_owned());
+    for (name, value) in [("epochs", training.epochs), ("batch", training.batch)] {
+        if value == 0 {
+            return Err(format!("training.{name} is 0; it must be at least 1"));
+        }
     }
     check_learning_rate(training.learning_rate)?;
     check_weight_decay(training.weight_decay)?;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Experiment, Row, Vectors};
+use crate::catalogue;
 use crate::error::{Error, Result};
 use crate::words::lines::Lines;
 use crate::words::{Fault, missing, missing_of};
@@ -37,6 +38,11 @@ impl Experiment {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, "read", source))?;
         let (mut experiment, written) = parsed(&name, &text, path)?;
+        if catalogue::experiment(&name).is_ok_and(|built_in| built_in.rows != experiment.rows) {
+            let reason =
+                format!("its rows are not those of the built-in {name}, whose name it has: give the file another");
+            return Err(Error::Experiment { path: path.to_owned(), reason });
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         for (row, written) in experiment.rows.iter_mut().zip(written) {
             row.data_set = row.data_set.in_folder(folder);

@@ -10,6 +10,7 @@ mod documented;
 mod fixtures;
 mod memory;
 mod messages;
+mod mixed;
 mod owes;
 mod own_data;
 mod parts;

@@ -260,3 +260,28 @@ fn files_that_are_no_examples_are_refused_before_anything_is_written() {
         assert!(!results.exists() || contents(&results).is_empty(), "{expected}");
     }
 }
+
+/// Deviations are formed of inputs times a power of two, so that one on the inputs passes through.
+#[test]
+fn inputs_of_any_scale_are_normalised_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_small(folder);
+    experiment(folder, SMALL, LINEAR);
+    let text = fs::read_to_string(folder.join("mine.toml")).unwrap().replace("top = 20", "top = 4");
+    fs::write(folder.join("mine.toml"), &text).unwrap();
+    let write = |exponent: i32| {
+        let inputs = [0.3, 1.7, 2.1, -4.0, 5.5, 9.25, 1.5, 0.75, -2.0, 3.0, 8.0, 0.1];
+        let bytes: Vec<u8> = inputs.into_iter().flat_map(|x: f64| (x * 2_f64.powi(exponent)).to_le_bytes()).collect();
+        fs::write(folder.join("x.npy"), npy("<f8", "(6, 2)", &bytes)).unwrap();
+    };
+    let [plain, large, small] = [0, 700, -700].map(|exponent| {
+        write(exponent);
+        eigenvalues(folder, &format!("times-{exponent}"))
+    });
+    assert!(plain == large && plain == small);
+    fs::write(folder.join("mine.toml"), text.replace("id = 'a'", "id = 'a'\nnormalisation = 'none'")).unwrap();
+    let refused = program(folder).args(["run", "mine.toml", "--out", "small"]).output().unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(error.contains("x.npy") && error.contains("float32 holds"), "{error}");
+}

@@ -67,7 +67,8 @@ fn facts(row: &TableRow, found: &RowFound, first: &RowResult) -> Vec<(&'static s
     if let Finding::Spectrum(finding) = &first.finding {
         if let Some(law) = &finding.power_law {
             let test = law.monte_carlo;
-            facts.push(("Monte Carlo", format!("p = {:.3} of {} replicas", test.p_value, test.replicas)));
+            let p = if test.p_value < 0.001 { "< 0.001".to_owned() } else { format!("= {:.3}", test.p_value) };
+            facts.push(("Monte Carlo", format!("p {p} of {} replicas", test.replicas)));
         }
         if let Some(reason) = &finding.no_fit {
             facts.push(("No fit", reason.clone()));
@@ -87,7 +88,7 @@ fn facts(row: &TableRow, found: &RowFound, first: &RowResult) -> Vec<(&'static s
     facts.push(("Seeds", seeds.join(", ")));
     if !found.timings.is_empty() {
         let seconds: Vec<_> = found.timings.iter().map(|timings| seconds(timings.total())).collect();
-        facts.push(("Seconds", format!("{} (a seed each)", seconds.join(", "))));
+        facts.push(("Seconds", format!("{}, one figure for each seed", seconds.join(", "))));
     }
     facts
 }

@@ -1,7 +1,7 @@
 //! The results in a folder.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gradspectra_experiment::{Experiment, Result, Store, catalogue, folders, seeds};
 use gradspectra_files::read_json;
@@ -9,14 +9,15 @@ use gradspectra_files::read_json;
 use super::{RowFound, Section};
 use crate::table::Table;
 
-/// The experiments that have results: the paper's in their order, then the user's by name.
-pub(super) fn sections(store: &Store) -> Result<Vec<Section>> {
+/// The experiments that have results: the paper's in their order, then the user's by name; files that are not whole go to
+/// `left_out`.
+pub(super) fn sections(store: &Store, left_out: &mut Vec<PathBuf>) -> Result<Vec<Section>> {
     let folders = folders(store.root())?;
     let known = catalogue::names().map(str::to_owned).filter(|name| folders.contains(name));
     let own = folders.iter().filter(|name| catalogue::names().all(|known| known != *name)).cloned();
     let mut sections = Vec::new();
     for name in known.chain(own) {
-        let section = section(store, &name)?;
+        let section = section(store, &name, left_out)?;
         if section.rows.iter().any(|row| !row.results.is_empty()) {
             sections.push(section);
         }
@@ -24,7 +25,7 @@ pub(super) fn sections(store: &Store) -> Result<Vec<Section>> {
     Ok(sections)
 }
 
-fn section(store: &Store, name: &str) -> Result<Section> {
+fn section(store: &Store, name: &str, left_out: &mut Vec<PathBuf>) -> Result<Section> {
     let folder = store.experiment(name);
     let mut experiment = match catalogue::experiment(name) {
         Ok(experiment) => experiment,
@@ -34,6 +35,8 @@ fn section(store: &Store, name: &str) -> Result<Section> {
     let found = ordered(folders(&folder)?, &folder);
     for row in found {
         let seeds = seeds(&folder.join(&row))?;
+        let cut_off = seeds.iter().filter(|seed| store.result(name, &row, **seed, None).is_none());
+        left_out.extend(cut_off.map(|&seed| store.row_file(name, &row, seed, "json")));
         if experiment.rows.iter().all(|known| known.id != row)
             && let Some(result) = seeds.iter().find_map(|&seed| store.result(name, &row, seed, None))
         {

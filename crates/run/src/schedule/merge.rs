@@ -46,11 +46,17 @@ pub fn merge(sources: &[Store], out: &Store, keys: &TaskKeys) -> Result<Merged> 
     let mut merged = Merged::default();
     let mut found = Found::new();
     let (mut results, mut positions, mut terms) = (Vec::new(), Vec::new(), Vec::new());
+    let mut followed = Vec::new();
     for store in std::iter::once(out).chain(sources) {
         let own = std::ptr::eq(store, out);
         for (name, whole) in whole_results(store, keys, &mut merged.left_out)? {
             if add(&mut found, &name, whole)? && !own {
                 results.push(name);
+            }
+        }
+        for (name, whole) in tracks(store)? {
+            if add(&mut found, &name, whole)? && !own {
+                followed.push(name);
             }
         }
         for (name, whole) in whole_positions(store, &mut merged.left_out)? {
@@ -64,7 +70,7 @@ pub fn merge(sources: &[Store], out: &Store, keys: &TaskKeys) -> Result<Merged> 
             }
         }
     }
-    for name in positions.iter().chain(&terms).chain(&results) {
+    for name in positions.iter().chain(&terms).chain(&followed).chain(&results) {
         copy(&found[name], name.parent().unwrap_or(Path::new("")), out)?;
     }
     merged.left_out.retain(|file| !file.starts_with(out.root()));
@@ -111,7 +117,9 @@ fn whole_results(store: &Store, keys: &TaskKeys, left_out: &mut Vec<PathBuf>) ->
                 let agreed: Vec<_> =
                     [Some(file), eigenvalues.is_file().then_some(eigenvalues)].into_iter().flatten().collect();
                 let prefix = format!("seed-{seed}.");
-                let beside = names(&folder, |entry| entry.file_name().to_string_lossy().starts_with(&prefix))?;
+                let track = format!("{prefix}track.");
+                let is_own = |name: &str| name.starts_with(&prefix) && !name.starts_with(&track);
+                let beside = names(&folder, |entry| is_own(&entry.file_name().to_string_lossy()))?;
                 let beside = beside.iter().map(|name| folder.join(name)).filter(|file| !agreed.contains(file));
                 let beside = beside.collect();
                 results.push((Path::new(&experiment).join(&row).join(&prefix), Whole { agreed, beside }));
@@ -119,6 +127,25 @@ fn whole_results(store: &Store, keys: &TaskKeys, left_out: &mut Vec<PathBuf>) ->
         }
     }
     Ok(results)
+}
+
+/// The tracks of `store`, each with its captures and plots.
+fn tracks(store: &Store) -> Result<Vec<(PathBuf, Whole)>> {
+    const ENDING: &str = ".track.json";
+    let mut tracks = Vec::new();
+    for experiment in folders(store.root())? {
+        for row in folders(&store.experiment(&experiment))? {
+            let folder = store.experiment(&experiment).join(&row);
+            for name in names(&folder, |entry| entry.file_name().to_string_lossy().ends_with(ENDING))? {
+                let stem = name.trim_end_matches("json").to_owned();
+                let file = |ending: &str| folder.join(format!("{stem}{ending}"));
+                let beside = ["svg", "png"].map(file).into_iter().filter(|file| file.is_file()).collect();
+                let agreed = ["json", "csv"].map(file).into_iter().filter(|file| file.is_file()).collect();
+                tracks.push((Path::new(&experiment).join(&row).join(&stem), Whole { agreed, beside }));
+            }
+        }
+    }
+    Ok(tracks)
 }
 
 /// The trained positions of `store` that are whole; the others are added to `left_out`.

@@ -114,6 +114,11 @@ impl ArrayFiles {
             };
             Scale::of(training.as_deref().unwrap_or(&values), &shape, options.normalisation).apply(&mut values);
         }
+        if let Some(place) = values.iter().position(|value| *value != 0.0 && *value as f32 == 0.0) {
+            let found = format!("{:e} in example {}", values[place], place / facts.shape.iter().product::<usize>());
+            let expected = "0 or magnitudes from 1e-45 on, which float32 holds; scale them, or give a normalisation";
+            return Err(Error::malformed(self.split(split)?[0], found, expected));
+        }
         let inputs: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
         let files = self.provenance(split)?;
         Ok(Loaded { examples: Examples::new(inputs, shape, labels, facts.classes)?, files })
@@ -221,8 +226,9 @@ fn integers(path: &Path) -> Result<Vec<u32>> {
 
 /// Means and deviations that inputs are normalised by.
 struct Scale {
-    /// Of each entry of an input.
-    entries: Vec<(f64, f64)>,
+    /// Of each entry of an input: a power of two that is taken out of it, so that squares stay in the range of f64, its
+    /// mean and its deviation.
+    entries: Vec<(f64, f64, f64)>,
 }
 
 impl Scale {
@@ -236,23 +242,32 @@ impl Scale {
         let inputs = training.len() / features;
         let moments = |group: usize| {
             let entries = group * together..(group + 1) * together;
-            let values = || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]);
+            let stored = || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]);
+            let unit = power_of_two_over(stored().fold(0.0, |largest, x| x.abs().max(largest)));
+            let values = || stored().map(|x| x * unit);
             let count = (inputs * together) as f64;
             // From the first on, so that the mean of equal entries is that entry to the last bit.
-            let first = training[group * together];
+            let first = training[group * together] * unit;
             let mean = first + values().map(|x| x - first).sum::<f64>() / count;
             let deviation = (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt();
-            std::iter::repeat_n((mean, deviation), together)
+            std::iter::repeat_n((unit, mean, deviation), together)
         };
         Self { entries: (0..features / together).flat_map(moments).collect() }
     }
 
     /// Normalises `inputs`; entries that are constant over the training inputs become 0.
     fn apply(&self, inputs: &mut [f64]) {
-        for (value, &(mean, deviation)) in inputs.iter_mut().zip(self.entries.iter().cycle()) {
-            *value = if deviation > 0.0 { (*value - mean) / deviation } else { 0.0 };
+        for (value, &(unit, mean, deviation)) in inputs.iter_mut().zip(self.entries.iter().cycle()) {
+            *value = if deviation > 0.0 { (*value * unit - mean) / deviation } else { 0.0 };
         }
     }
+}
+
+/// The power of two that brings a number near 1, as far as f64 has one.
+fn power_of_two_over(magnitude: f64) -> f64 {
+    /// Beyond it the power, or its inverse, is none of f64's normal numbers.
+    const FAR: i32 = 1000;
+    if magnitude > 0.0 { 2_f64.powi(-(magnitude.log2().floor() as i32).clamp(-FAR, FAR)) } else { 1.0 }
 }
 
 fn own(error: Error) -> DataError {
