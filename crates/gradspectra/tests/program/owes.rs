@@ -88,7 +88,6 @@ fn finished_results_of_other_settings_are_kept_and_the_difference_is_named() {
     // What is not in the way is done all the same.
     common::succeed(folder, &["pretrain", "small.toml", "--epochs", "1", "-q"]);
     common::succeed(folder, &["run", "small.toml", "--epochs", "1", "--rows", "random", "-q"]);
-    common::succeed(folder, &["run", "edited/small.toml", "--seed", "2", "-q"]);
     common::succeed(folder, &["run", "edited/small.toml", "-q", "--out", "other"]);
     common::succeed(folder, &["run", "edited/small.toml", "-q", "--replace"]);
     let rows = |out: &str| {
