@@ -4,7 +4,7 @@
 mod calibration;
 mod comparisons;
 mod entries;
-mod matrix_types;
+mod kinds_of_matrices;
 mod outliers;
 mod rank;
 mod scale;
