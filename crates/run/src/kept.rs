@@ -28,25 +28,29 @@ pub fn check_kept(
 /// As [`check_kept`], for some tasks of a run.
 pub(crate) fn check_tasks_kept<'a>(tasks: impl IntoIterator<Item = &'a Task>, store: &Store) -> Result<()> {
     let mut others = Others::default();
-    let tasks: Vec<&Task> = tasks.into_iter().collect();
-    let mut looked_at = BTreeSet::new();
-    for &task in &tasks {
-        let row = (&task.experiment, &task.row.id);
-        let asked = |seed: u64| tasks.iter().any(|task| (&task.experiment, &task.row.id) == row && task.seed == seed);
-        let folder = store.experiment(&task.experiment).join(&task.row.id);
-        if looked_at.insert(row) && folder.is_dir() {
-            // Seeds of one row stand in one mean.
-            for seed in seeds(&folder)?.into_iter().filter(|seed| !asked(*seed)) {
-                let Some(result) = store.result(&task.experiment, &task.row.id, seed, None) else { continue };
-                let differences = of_settings(&result, task);
-                if !differences.is_empty() {
-                    others.add(format!("{}/{}/seed-{seed}", task.experiment, task.row.id), differences);
-                }
-            }
+    let mut rows: Vec<Vec<&Task>> = Vec::new();
+    for task in tasks {
+        let is_of = |row: &&mut Vec<&Task>| (&row[0].experiment, &row[0].row.id) == (&task.experiment, &task.row.id);
+        match rows.iter_mut().find(is_of) {
+            Some(row) => row.push(task),
+            None => rows.push(vec![task]),
         }
-        let there = store.result(&task.experiment, &task.row.id, task.seed, None);
-        if let Some(result) = there.filter(|result| result.task != task.key) {
-            others.add(task.id(), of_result(&result, task));
+    }
+    for row in rows {
+        let first = row[0];
+        let (experiment, id) = (&first.experiment, &first.row.id);
+        let folder = store.experiment(experiment).join(id);
+        for seed in if folder.is_dir() { seeds(&folder)? } else { Vec::new() } {
+            let Some(result) = store.result(experiment, id, seed, None) else { continue };
+            let differences = match row.iter().find(|task| task.seed == seed) {
+                Some(task) if result.task == task.key => Vec::new(),
+                Some(task) => of_result(&result, task),
+                // The seeds of a row stand in one mean.
+                None => of_settings(&result, first),
+            };
+            if !differences.is_empty() {
+                others.add(format!("{experiment}/{id}/seed-{seed}"), differences);
+            }
         }
     }
     others.refuse(store)

@@ -3,7 +3,7 @@
 mod whole;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gradspectra_data::DataRoot;
@@ -317,8 +317,13 @@ fn file(track: &Track, store: &Store, ending: &str) -> PathBuf {
 
 /// The track in the place of `track` in the store, of whatever task, if it is whole.
 fn stored(track: &Track, store: &Store) -> Option<Track> {
-    let stored: StoredTrack = read_json(&file(track, store, "track.json"))?;
-    let csv = std::fs::read_to_string(file(track, store, "track.csv")).ok()?;
+    stored_at(&file(track, store, "track.json"))
+}
+
+/// The track whose file is `json`, with the captures beside it, if it is whole.
+pub(crate) fn stored_at(json: &Path) -> Option<Track> {
+    let stored: StoredTrack = read_json(json)?;
+    let csv = std::fs::read_to_string(json.with_extension("csv")).ok()?;
     let csv = whole(csv, &stored.points_sha256)?;
     Some(Track { points: points(&csv), ..stored.track })
 }

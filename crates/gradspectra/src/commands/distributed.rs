@@ -95,10 +95,9 @@ pub(super) fn join(merge: &Merge) -> anyhow::Result<()> {
     store.lock()?;
     let keys = TaskKeys::of(&shortened, &options.seeds, run.backend, &data_root(run)?)?;
     let merged = crate::merge(&sources, &store, &keys)?;
-    let Merged { results, positions, terms, .. } = merged;
-    let [results, positions, terms] = [(results, "results"), (positions, "trained positions"), (terms, "terms")]
-        .map(|(count, noun)| counted(count, noun));
-    options.reporter.line(format!("joined: {results}, {positions}, {terms}"));
+    let Merged { results, tracks, positions, terms, .. } = merged;
+    let joined = [(results, "results"), (positions, "trained positions"), (terms, "terms"), (tracks, "tracks")];
+    options.reporter.line(format!("joined: {}", joined.map(|(count, noun)| counted(count, noun)).join(", ")));
     for file in &merged.left_out {
         options.reporter.line(format!("left out, as it is not whole or of another spec: {}", file.display()));
     }

@@ -62,6 +62,12 @@ fn tracks_that_differ_are_not_merged() {
     common::succeed(folder, &["merge", "bob", "--out", "cyd"]);
     let track = |out: &str| std::fs::read(folder.join(out).join("small/a/seed-1.track.csv")).unwrap();
     assert!(track("cyd") == track("bob"));
+    let captures = track("bob");
+    std::fs::write(folder.join("bob/small/a/seed-1.track.csv"), &captures[..captures.len() / 2]).unwrap();
+    let output = common::succeed(folder, &["merge", "bob", "--out", "dan"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("0 tracks") && told.contains("left out") && told.contains("seed-1.track.json"), "{told}");
+    assert!(!folder.join("dan/small/a/seed-1.track.json").exists());
 }
 
 #[test]

@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gradspectra_experiment::{POSITIONS, Store, TERMS, folders, names, seeds};
+use gradspectra_experiment::{PLOTS, POSITIONS, Store, TERMS, folders, names, seeds};
 use gradspectra_files as files;
 
 use crate::error::{Error, Result};
 use crate::position::stored_as;
 use crate::schedule::task::TaskKeys;
 use crate::schedule::terms::is_term;
+use crate::track::stored_at;
 
 /// What joining folders came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {
     /// Results that were copied.
     pub results: usize,
+    /// Tracks that were copied.
+    pub tracks: usize,
     /// Trained positions that were copied.
     pub positions: usize,
     /// Terms of Gram matrices that were copied.
     pub terms: usize,
-    /// Results and positions that are not whole, and results of another spec than the run's.
+    /// Results, tracks and positions that are not whole, and results of another spec than the run's.
     pub left_out: Vec<PathBuf>,
 }
 
@@ -35,47 +38,40 @@ struct Whole {
 /// What is found in folders, by where it lies in each.
 type Found = BTreeMap<PathBuf, Whole>;
 
-/// Copies the results, trained positions and terms of Gram matrices of `folders` to `out`, which is locked; of the rows
+/// Copies the results, tracks, trained positions and terms of Gram matrices of `folders` to `out`, which is locked; of the rows
 /// that `keys` knows only results of its tasks are taken.
 ///
 /// # Errors
 ///
-/// Two folders have other bytes for one row and seed, one position or one term, in which case nothing is written; a file
+/// Two folders have other bytes for one row and seed, one track, one position or one term, in which case nothing is written; a file
 /// cannot be read or written.
 pub fn merge(sources: &[Store], out: &Store, keys: &TaskKeys) -> Result<Merged> {
-    let mut merged = Merged::default();
+    let mut left_out = Vec::new();
     let mut found = Found::new();
-    let (mut results, mut positions, mut terms) = (Vec::new(), Vec::new(), Vec::new());
-    let mut followed = Vec::new();
+    let mut copied: [Vec<PathBuf>; 4] = Default::default();
     for store in std::iter::once(out).chain(sources) {
         let own = std::ptr::eq(store, out);
-        for (name, whole) in whole_results(store, keys, &mut merged.left_out)? {
-            if add(&mut found, &name, whole)? && !own {
-                results.push(name);
-            }
-        }
-        for (name, whole) in tracks(store)? {
-            if add(&mut found, &name, whole)? && !own {
-                followed.push(name);
-            }
-        }
-        for (name, whole) in whole_positions(store, &mut merged.left_out)? {
-            if add(&mut found, &name, whole)? && !own {
-                positions.push(name);
-            }
-        }
-        for (name, whole) in whole_terms(store)? {
-            if add(&mut found, &name, whole)? && !own {
-                terms.push(name);
+        let wholes = [
+            whole_results(store, keys, &mut left_out)?,
+            whole_tracks(store, &mut left_out)?,
+            whole_positions(store, &mut left_out)?,
+            whole_terms(store)?,
+        ];
+        for (copied, wholes) in copied.iter_mut().zip(wholes) {
+            for (name, whole) in wholes {
+                if add(&mut found, &name, whole)? && !own {
+                    copied.push(name);
+                }
             }
         }
     }
-    for name in positions.iter().chain(&terms).chain(&followed).chain(&results) {
+    let [results, tracks, positions, terms] = &copied;
+    for name in positions.iter().chain(terms).chain(tracks).chain(results) {
         copy(&found[name], name.parent().unwrap_or(Path::new("")), out)?;
     }
-    merged.left_out.retain(|file| !file.starts_with(out.root()));
-    (merged.results, merged.positions, merged.terms) = (results.len(), positions.len(), terms.len());
-    Ok(merged)
+    left_out.retain(|file| !file.starts_with(out.root()));
+    let [results, tracks, positions, terms] = copied.map(|names| names.len());
+    Ok(Merged { results, tracks, positions, terms, left_out })
 }
 
 /// Adds what a folder has under `name`; whether it is the first that has it.
@@ -129,19 +125,22 @@ fn whole_results(store: &Store, keys: &TaskKeys, left_out: &mut Vec<PathBuf>) ->
     Ok(results)
 }
 
-/// The tracks of `store`, each with its captures and plots.
-fn tracks(store: &Store) -> Result<Vec<(PathBuf, Whole)>> {
+/// The tracks of `store` that are whole, each with its captures and plots; the others are added to `left_out`.
+fn whole_tracks(store: &Store, left_out: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Whole)>> {
     const ENDING: &str = ".track.json";
     let mut tracks = Vec::new();
     for experiment in folders(store.root())? {
         for row in folders(&store.experiment(&experiment))? {
             let folder = store.experiment(&experiment).join(&row);
             for name in names(&folder, |entry| entry.file_name().to_string_lossy().ends_with(ENDING))? {
-                let stem = name.trim_end_matches("json").to_owned();
-                let file = |ending: &str| folder.join(format!("{stem}{ending}"));
-                let beside = ["svg", "png"].map(file).into_iter().filter(|file| file.is_file()).collect();
-                let agreed = ["json", "csv"].map(file).into_iter().filter(|file| file.is_file()).collect();
-                tracks.push((Path::new(&experiment).join(&row).join(&stem), Whole { agreed, beside }));
+                let json = folder.join(&name);
+                if stored_at(&json).is_none() {
+                    left_out.push(json);
+                    continue;
+                }
+                let beside = PLOTS.map(|ending| json.with_extension(ending)).into_iter().filter(|file| file.is_file());
+                let whole = Whole { beside: beside.collect(), agreed: vec![json.clone(), json.with_extension("csv")] };
+                tracks.push((Path::new(&experiment).join(&row).join(&name), whole));
             }
         }
     }
