@@ -1,4 +1,5 @@
-//! Files that are whole or not there, and arrays in files: NumPy's and SafeTensors'. Without Burn.
+//! Files that are whole or not there, arrays in files (NumPy's and SafeTensors'), and numbers in the words of messages.
+//! Without Burn.
 
 mod error;
 mod header;

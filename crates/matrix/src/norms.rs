@@ -21,7 +21,7 @@ impl Norms {
     pub(crate) fn add(&mut self, rows: MatRef<'_, f64>) {
         let entries = rows.col_iter().flat_map(|column| column.iter());
         let largest = entries.fold(0.0_f64, |largest, entry| entry.abs().max(largest));
-        let exponent = exponent(largest);
+        let exponent = libm::ilogb(largest).max(f64::MIN_EXP - 1);
         if exponent > self.exponent {
             let factor = 2_f64.powi(self.exponent - exponent);
             self.squares.iter_mut().for_each(|square| *square *= factor * factor);
@@ -38,11 +38,6 @@ impl Norms {
         let sum: f64 = self.squares.iter().map(|square| square.sqrt()).sum();
         sum / self.squares.len() as f64 * 2_f64.powi(self.exponent)
     }
-}
-
-/// The exponent of a number in base two, or the least of normal numbers.
-fn exponent(magnitude: f64) -> i32 {
-    ((magnitude.to_bits() >> (f64::MANTISSA_DIGITS - 1)) as i32).max(1) - (f64::MAX_EXP - 1)
 }
 
 #[cfg(test)]

@@ -5,9 +5,7 @@ mod captured;
 mod error;
 mod estimate;
 mod execute;
-mod fit;
 mod interrupt;
-mod kept;
 mod minibatches;
 mod position;
 mod progress;
@@ -21,10 +19,10 @@ pub use error::{Error, Result};
 pub use estimate::{cost, memory, plan};
 pub use execute::{RunOptions, run};
 pub use interrupt::end_on_signals;
-pub use kept::check_kept;
 pub use progress::{Reporter, Step, Verbosity};
 pub use schedule::{
-    GraphOptions, Merged, PlannedTask, TaskGraph, TaskKeys, TaskKind, check_tasks, forget_terms, merge, run_tasks,
+    GraphOptions, Merged, PlannedTask, TaskGraph, TaskKeys, TaskKind, check_kept, check_tasks, forget_terms, merge,
+    run_tasks,
 };
 pub use subject::{ArrayFiles, BoxError, DataSource, register_data_set, register_labelled_data_set, register_model};
 pub use track::{check_track, followed, track};

@@ -2,6 +2,7 @@
 
 mod array_files;
 mod augmented;
+pub(crate) mod fit;
 mod labelled;
 mod loaded;
 mod measured;

@@ -50,3 +50,14 @@ pub fn npy(dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     bytes.extend(data);
     bytes
 }
+
+/// The one line by which the program refuses, with exit status 2.
+#[allow(dead_code)]
+pub fn refusal(folder: &Path, line: &str) -> String {
+    let output = program(folder).args(line.split(' ')).output().expect("the program starts");
+    let error = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{line}: {error}");
+    assert!(error.lines().count() == 1, "{line}: {error}");
+    assert!(output.stdout.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stdout));
+    error
+}

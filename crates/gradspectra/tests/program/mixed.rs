@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common;
+use crate::common::{self, refusal};
 
 const EXPERIMENT: &str = "
 title = 'small'
@@ -28,13 +28,6 @@ fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).unwrap();
 }
 
-fn refused(folder: &Path, line: &str) -> String {
-    let output = common::program(folder).args(line.split(' ')).output().unwrap();
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{line}: {error}");
-    error
-}
-
 #[test]
 fn another_seed_of_other_settings_is_refused_beside_those_that_are_there() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,7 +35,7 @@ fn another_seed_of_other_settings_is_refused_beside_those_that_are_there() {
     write(folder, "small.toml", EXPERIMENT);
     common::succeed(folder, &["run", "small.toml", "-q"]);
     let before = common::contents(&folder.join("results"));
-    let error = refused(folder, "run small.toml --seed 2 --epochs 1");
+    let error = refusal(folder, "run small.toml --seed 2 --epochs 1");
     assert!(error.contains("small/a/seed-1 (training.epochs 2 there, 1 asked for)"), "{error}");
     assert!(before == common::contents(&folder.join("results")));
     common::succeed(folder, &["run", "small.toml", "--seed", "2", "-q"]);
@@ -56,7 +49,7 @@ fn tracks_that_differ_are_not_merged() {
     common::succeed(folder, &["track", "small.toml", "--every", "4", "-q", "--out", "ada"]);
     common::succeed(folder, &["track", "small.toml", "--every", "6", "-q", "--out", "bob"]);
     let [ada, bob] = ["ada", "bob"].map(|out| common::contents(&folder.join(out)));
-    let error = refused(folder, "merge bob --out ada");
+    let error = refusal(folder, "merge bob --out ada");
     assert!(error.contains("seed-1.track.") && error.contains("differ"), "{error}");
     assert!(ada == common::contents(&folder.join("ada")) && bob == common::contents(&folder.join("bob")));
     common::succeed(folder, &["merge", "bob", "--out", "cyd"]);
@@ -74,7 +67,7 @@ fn tracks_that_differ_are_not_merged() {
 fn a_file_of_a_built_in_name_has_its_rows() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "table-5.toml", EXPERIMENT);
-    let error = refused(folder.path(), "run table-5.toml");
+    let error = refusal(folder.path(), "run table-5.toml");
     assert!(error.contains("not those of the built-in table-5"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is written");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::common::npy;
+use crate::common::{npy, refusal};
 
 const EXPERIMENT: &str = "
 title = 'small'
@@ -43,16 +43,6 @@ fn write(folder: &Path, name: &str, text: &str) {
 fn swapped(old: &str, new: &str) -> String {
     assert!(EXPERIMENT.contains(old));
     EXPERIMENT.replace(old, new)
-}
-
-/// The one line by which the program refuses, with exit status 2.
-fn refusal(folder: &Path, line: &str) -> String {
-    let output = common::program(folder).args(line.split(' ')).output().unwrap();
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{line}: {error}");
-    assert!(error.lines().count() == 1, "{line}: {error}");
-    assert!(output.stdout.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stdout));
-    error
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::estimate::cost::{eigenvalue_seconds, seconds_of_share, training_seconds};
 use crate::estimate::memory::{self, MemoryEstimate, Share, gigabytes};
 use crate::execute::{RunOptions, make_part, run_groups, train};
-use crate::kept::check_tasks_kept;
 use crate::position::stored;
+use crate::schedule::kept::check_tasks_kept;
 use crate::schedule::task::{Task, tasks};
 use crate::schedule::terms::{GramTerms, Part};
 

@@ -10,8 +10,8 @@ use gradspectra_files as files;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::fit::{check_fit, measured_of};
 use crate::position::PositionSpec;
+use crate::subject::fit::{check_fit, measured_of};
 use crate::subject::{network, source};
 
 /// One row at one seed.

@@ -12,8 +12,8 @@ use gradspectra_files as files;
 
 use crate::error::Result;
 use crate::estimate::memory::Share;
-use crate::fit::measured_of;
 use crate::schedule::task::{Task, tasks};
+use crate::subject::fit::measured_of;
 
 /// The terms of the Gram matrix of a task's vectors.
 pub(crate) struct GramTerms {

@@ -234,6 +234,8 @@ struct Scale {
 impl Scale {
     /// Over `training`, inputs of `shape`: of each entry, or of all entries of a channel together.
     fn of(training: &[f64], shape: &[usize], normalisation: Normalisation) -> Self {
+        /// Beyond it a power of two, or its inverse, is none of f64's normal numbers.
+        const FAR: i32 = 1000;
         let features: usize = shape.iter().product();
         let together = match (normalisation, shape) {
             (Normalisation::PerChannel, [_, height, width]) => height * width,
@@ -243,7 +245,8 @@ impl Scale {
         let moments = |group: usize| {
             let entries = group * together..(group + 1) * together;
             let stored = || training.chunks_exact(features).flat_map(|input| &input[entries.clone()]);
-            let unit = power_of_two_over(stored().fold(0.0, |largest, x| x.abs().max(largest)));
+            let largest = stored().fold(0.0_f64, |largest, x| x.abs().max(largest));
+            let unit = 2_f64.powi(-libm::ilogb(largest).clamp(-FAR, FAR));
             let values = || stored().map(|x| x * unit);
             let count = (inputs * together) as f64;
             // From the first on, so that the mean of equal entries is that entry to the last bit.
@@ -261,13 +264,6 @@ impl Scale {
             *value = if deviation > 0.0 { (*value * unit - mean) / deviation } else { 0.0 };
         }
     }
-}
-
-/// The power of two that brings a number near 1, as far as f64 has one.
-fn power_of_two_over(magnitude: f64) -> f64 {
-    /// Beyond it the power, or its inverse, is none of f64's normal numbers.
-    const FAR: i32 = 1000;
-    if magnitude > 0.0 { 2_f64.powi(-(magnitude.log2().floor() as i32).clamp(-FAR, FAR)) } else { 1.0 }
 }
 
 fn own(error: Error) -> DataError {

@@ -6,9 +6,9 @@ use gradspectra_experiment::{Analysis, Axis, Matrix, Row, Store, Vectors};
 
 use super::{BASE, F32, LEAST_COLUMNS, LEAST_ROWS};
 use crate::error::Result;
-use crate::fit::measured_of;
 use crate::schedule::task::Task;
 use crate::schedule::terms::GramTerms;
+use crate::subject::fit::measured_of;
 
 /// Blocks up to which every term of a Gram matrix is one of them.
 const SINGLE_BLOCKS: u64 = 128;
