@@ -16,6 +16,7 @@
 //! ```
 
 mod architecture;
+mod batches;
 mod checkpoint;
 mod classifier;
 mod detached;
@@ -29,6 +30,7 @@ mod training;
 mod training_state;
 
 pub use architecture::{Architecture, Facts};
+pub use batches::{Regression, Sequences};
 pub use checkpoint::{
     CheckpointError, Conversion, checkpoint_bytes, load_checkpoint, read_checkpoint, save_checkpoint,
 };
