@@ -109,8 +109,8 @@ pub enum NotFactored {
         /// Its path.
         path: String,
     },
-    /// A layer goes through the trace more than once, or two under one path.
-    #[error("layer {path} goes through the trace more than once")]
+    /// Two layers that go through the trace have parameters in common.
+    #[error("layer {path} goes through the trace with parameters that also went under another path")]
     Repeated {
         /// Its path.
         path: String,
@@ -140,6 +140,22 @@ pub enum NotFactored {
         rows: usize,
         /// The examples.
         examples: usize,
+    },
+    /// The uses of a layer are not those of one layer, or are others for some examples.
+    #[error("layer {path} goes through the trace in ways that do not fit each other")]
+    Uses {
+        /// Its path.
+        path: String,
+    },
+    /// Examples of another length than the first ones.
+    #[error("layer {path} gives {then} positions for some examples and {first} for the first; pad all to one length")]
+    Positions {
+        /// Its path.
+        path: String,
+        /// The positions of the first examples.
+        first: usize,
+        /// Those of others.
+        then: usize,
     },
     /// The gradient by factors is not that of a backward pass.
     #[error(

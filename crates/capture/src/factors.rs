@@ -1,14 +1,16 @@
 mod layer;
 mod plain;
+mod size;
 mod sums;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use burn::tensor::Device;
 use faer::Mat;
 use gradspectra_models::{Examples, GpuMemory, LayerFactors, Model, Trace, detached, runs_on_cpu};
 
-use crate::checks::{check, loss_sum};
+use crate::checks::{check, loss_sum, weighted_loss};
 use crate::direct::read;
 use crate::gram::{GramBuilder, Precision, gram_terms};
 use crate::products::Products;
@@ -16,11 +18,13 @@ use crate::{
     CaptureError, GradientHistory, Gram, MinibatchIndices, NotFactored, ParameterLayout, ParameterSlot, Result,
 };
 use layer::Layer;
-pub use layer::LayerSize;
+pub use size::{LayerSize, PlainWay};
 
-/// Examples that run through the model at once on the CPU, and on a GPU at most.
+/// Examples that run through the model at once on the CPU, and on a GPU, at most.
 const CHUNK: usize = 500;
 const GPU_CHUNK: usize = 4096;
+/// The numbers in the inputs and outputs of the layers for the examples that run through the model at once on the CPU.
+const CHUNK_NUMBERS: u64 = 16 << 20;
 /// The share of a GPU's memory that the gradients of a chunk's examples would take.
 const GPU_SHARE: u64 = 16;
 
@@ -74,31 +78,35 @@ impl ExampleFactors {
         mut progress: impl FnMut(usize),
     ) -> Result<Self> {
         let layout = ParameterLayout::of(model);
-        check(model, &layout, examples, indices, device)?;
+        let numbers = check(model, &layout, examples, indices, device)?;
         let copy = detached(model);
         let still = copy.clone().no_grad();
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let is_wanted = |layer: &Layer| wanted.iter().any(|wanted| overlap(&layer.range, wanted));
         let mut layers: Vec<Layer> = Vec::new();
+        let mut paths = None;
         let mut done = 0;
-        for chunk in indices.chunks(chunk_size(&layout, device)) {
-            let traced = trace(&still, examples, chunk, device)?;
-            let first = layers.is_empty();
+        for chunk in indices.chunks(chunk_size(&layout, numbers, device)) {
+            let traced = trace(&still, examples, chunk, paths.as_ref(), device)?;
+            let first = paths.is_none();
             if first {
                 layers = lay_out(&layout, &traced, indices.len())?;
+                layers.retain(is_wanted);
+                paths = Some(layers.iter().map(|layer| layer.path.clone()).collect());
             }
-            for (layer, traced) in layers.iter_mut().zip(traced).filter(|(layer, _)| is_wanted(layer)) {
-                layer.append(traced.factors, chunk)?;
+            let mut traced = traced.into_iter();
+            for layer in &mut layers {
+                let own = traced.find(|traced| traced.path == layer.path);
+                let Some(own) = own else { return Err(NotFactored::Uses { path: layer.path.clone() }.into()) };
+                layer.append(own.factors, chunk)?;
             }
             if first {
-                let wanted = layers.iter().filter(|layer| is_wanted(layer));
-                hold_to_a_pass(wanted, &copy, &layout, examples, chunk, device)?;
+                hold_to_a_pass(&layers, &copy, &layout, examples, chunk, device)?;
             }
             done += chunk.len();
             progress(done);
         }
-        layers.retain(is_wanted);
         layers.sort_unstable_by_key(|layer| layer.range.start);
         Ok(Self { layout, rows, layers, device: device.clone() })
     }
@@ -156,8 +164,8 @@ impl ExampleFactors {
 
     /// The Gram matrix of the minibatches' gradients, without forming G whole, products in `precision`.
     ///
-    /// For single examples a layer of factors adds (A Aᵀ) ∘ (D Dᵀ); for larger minibatches, and where the mean gradient
-    /// dominates, G passes in blocks of parameters, centred before the product.
+    /// For single examples a layer with one row an example adds (A Aᵀ) ∘ (D Dᵀ), and another by its [`PlainWay`]; for larger
+    /// minibatches, and where the mean gradient dominates, G passes in blocks of parameters, centred before the product.
     ///
     /// # Errors
     ///
@@ -191,7 +199,7 @@ impl ExampleFactors {
         self.check(minibatches)?;
         let products = Products::on(&self.device);
         for layer in self.layers.iter().filter(|layer| overlap(&layer.range, &wanted)) {
-            plain::add(&mut sum, &layer.values, &self.rows_of(minibatches), &products)?;
+            self.add_plain(&mut sum, layer, minibatches, &products)?;
         }
         Ok(sum)
     }
@@ -218,9 +226,10 @@ fn overlap(first: &Range<usize>, second: &Range<usize>) -> bool {
     first.start < second.end && second.start < first.end
 }
 
-fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {
+/// The examples that run through the model at once where each has `numbers` in its layers' inputs and outputs.
+fn chunk_size(layout: &ParameterLayout, numbers: u64, device: &Device) -> usize {
     match runs_on_cpu(device) {
-        true => CHUNK,
+        true => (CHUNK_NUMBERS / numbers.max(1)).clamp(1, CHUNK as u64) as usize,
         false => {
             let example = (layout.parameters().max(1) * size_of::<f32>()) as u64;
             (GpuMemory::of(device).total / GPU_SHARE / example).clamp(1, GPU_CHUNK as u64) as usize
@@ -228,34 +237,50 @@ fn chunk_size(layout: &ParameterLayout, device: &Device) -> usize {
     }
 }
 
+/// The factors of the layers at `paths`, of all without it, each once.
 fn trace<M: Model>(
     model: &M,
     examples: impl Examples<Batch = M::Batch> + Copy,
     chunk: &[u32],
+    paths: Option<&BTreeSet<String>>,
     device: &Device,
 ) -> Result<Vec<LayerFactors>> {
-    let mut trace = Trace::recording();
+    let mut trace = paths.map_or_else(Trace::recording, |paths| Trace::recording_only(paths.clone()));
     let loss = loss_sum(model, examples, chunk, device, &mut trace)?;
-    trace.resolve(loss.backward()).map_err(|unreached| CaptureError::NoGradient { path: unreached.path })
+    let uses = trace.resolve(loss.backward()).map_err(|unreached| CaptureError::NoGradient { path: unreached.path })?;
+    let mut layers: Vec<LayerFactors> = Vec::with_capacity(uses.len());
+    for LayerFactors { path, factors } in uses {
+        if let Some(&rows) = factors.examples().iter().find(|&&rows| rows != chunk.len()) {
+            return Err(NotFactored::Rows { path, rows, examples: chunk.len() }.into());
+        }
+        match layers.iter_mut().find(|layer| layer.path == path) {
+            None => layers.push(LayerFactors { path, factors }),
+            Some(layer) if layer.factors.parameters() == factors.parameters() => {
+                layer.factors = layer.factors.clone().plus(factors);
+            }
+            Some(_) => return Err(NotFactored::Uses { path }.into()),
+        }
+    }
+    layers.iter_mut().for_each(|layer| layer.factors = layer.factors.clone().smallest());
+    Ok(layers)
 }
 
-/// The layers that go through the trace, in the order of their calls; every parameter is in one of them.
+/// The layers that go through the trace, in the order of their first calls; every parameter is in one of them.
 fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -> Result<Vec<Layer>, NotFactored> {
     if traced.is_empty() {
         return Err(NotFactored::NoLayer);
     }
     let mut layers: Vec<Layer> = Vec::with_capacity(traced.len());
-    for LayerFactors { path, factors } in traced {
-        let path = path.clone();
+    for layer in traced {
+        let (path, factors) = (layer.path.clone(), layer.factors.parameters());
         let Some(range) = layout.layer(&path) else { return Err(NotFactored::Unknown { path }) };
         if layers.iter().any(|layer| overlap(&layer.range, &range)) {
             return Err(NotFactored::Repeated { path });
         }
-        let (factors, parameters) = (factors.parameters(), range.len());
-        if factors != parameters {
-            return Err(NotFactored::Size { path, factors, parameters });
+        if factors != range.len() {
+            return Err(NotFactored::Size { path, factors, parameters: range.len() });
         }
-        layers.push(Layer::new(&traced[layers.len()], range, examples));
+        layers.push(Layer::new(layer, range, examples));
     }
     let is_traced = |slot: &&ParameterSlot| layers.iter().any(|layer| overlap(&layer.range, &slot.range));
     match layout.slots().iter().find(|slot| !is_traced(slot)) {
@@ -264,9 +289,11 @@ fn lay_out(layout: &ParameterLayout, traced: &[LayerFactors], examples: usize) -
     }
 }
 
-/// Holds the summed gradient of the first examples of `chunk`, which were captured first, to that of a backward pass.
-fn hold_to_a_pass<'a, M: Model>(
-    layers: impl Iterator<Item = &'a Layer>,
+/// Holds a sum of the gradients of the first examples of `chunk`, which were captured first, to that of a backward pass. Each
+/// has a weight of its own, so that gradients of other examples than they are taken for are found, and those of examples that
+/// mix.
+fn hold_to_a_pass<M: Model>(
+    layers: &[Layer],
     model: &M,
     layout: &ParameterLayout,
     examples: impl Examples<Batch = M::Batch> + Copy,
@@ -278,11 +305,12 @@ fn hold_to_a_pass<'a, M: Model>(
     /// Above what another order of sums does, also where it decides which of two equal values is the largest.
     const TOLERANCE: f64 = 0.01;
     let chunk = &chunk[..chunk.len().min(EXAMPLES)];
-    let gradients = loss_sum(model, examples, chunk, device, &mut Trace::direct())?.backward();
+    let weights: Vec<f64> = (0..chunk.len()).map(|example| 1.0 - 0.375 * example as f64).collect();
+    let loss = weighted_loss(model, examples, chunk, &weights, device, &mut Trace::direct())?;
     let place = format!("examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
-    let expected = read(model, layout, &gradients, &place)?;
+    let expected = read(model, layout, &loss.backward(), &place)?;
     for layer in layers {
-        let difference = layer.difference(chunk.len(), &expected[layer.range.clone()]);
+        let difference = layer.difference(&weights, &expected[layer.range.clone()]);
         if difference > TOLERANCE {
             return Err(NotFactored::Differs { path: layer.path.clone(), difference }.into());
         }

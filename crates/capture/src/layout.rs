@@ -58,8 +58,11 @@ impl ParameterLayout {
         visitor.values
     }
 
-    /// The entries of the layer at `path`, where its parameters follow each other.
+    /// The entries of the layer, or of the parameter, at `path`, where they follow each other.
     pub(crate) fn layer(&self, path: &str) -> Option<Range<usize>> {
+        if let Some(slot) = self.slots.iter().find(|slot| slot.path == path) {
+            return Some(slot.range.clone());
+        }
         let own = |slot: &&ParameterSlot| slot.path.rsplit_once('.').is_some_and(|(layer, _)| layer == path);
         let slots: Vec<_> = self.slots.iter().filter(own).collect();
         let (first, last) = (slots.first()?, slots.last()?);

@@ -30,6 +30,11 @@ impl Products {
         Self { gpu: (!runs_on_cpu(&device)).then_some(device) }
     }
 
+    /// Whether they are formed on a GPU.
+    pub(crate) fn are_on_gpu(&self) -> bool {
+        self.gpu.is_some()
+    }
+
     /// Sets the lower triangle of `product` to XᵀX in f32.
     pub(crate) fn inner_products(&self, product: &mut SquareMatrix<f32>, columns: MatRef<f32>) {
         match &self.gpu {
@@ -37,7 +42,7 @@ impl Products {
                 let width = GpuMemory::of(device).buffer_numbers() / columns.nrows().max(1);
                 on_gpu(product, columns, device, width.clamp(1, STRIP));
             }
-            None => on_cpu(product.as_mut(), Accum::Replace, columns),
+            None => inner_products(product.as_mut(), columns),
         }
     }
 
@@ -108,8 +113,13 @@ pub(crate) fn add_tiles<T: RealField + Copy + Into<f64>>(sum: &mut SquareMatrix<
 }
 
 /// Adds XᵀX to the lower triangle of `product`.
-pub(crate) fn add_inner_products(product: &mut SquareMatrix<f64>, columns: MatRef<f64>) {
-    on_cpu(product.as_mut(), Accum::Add, columns);
+pub(crate) fn add_inner_products(product: MatMut<f64>, columns: MatRef<f64>) {
+    on_cpu(product, Accum::Add, columns);
+}
+
+/// Sets the lower triangle of `product` to XᵀX, on the CPU.
+pub(crate) fn inner_products(product: MatMut<f32>, columns: MatRef<f32>) {
+    on_cpu(product, Accum::Replace, columns);
 }
 
 fn on_cpu<T: RealField>(product: MatMut<T>, accum: Accum, columns: MatRef<T>) {

@@ -21,6 +21,7 @@ mod checkpoint;
 mod classifier;
 mod detached;
 mod device;
+mod factors;
 mod initialisation;
 mod layers;
 mod model;
@@ -37,14 +38,21 @@ pub use checkpoint::{
 pub use classifier::{Classifier, Labelled, LabelledInputs, cross_entropy, exact_cross_entropy};
 pub use detached::detached;
 pub use device::{GpuMemory, runs_on_cpu};
+pub use factors::{Factors, LayerFactors, WeightLayout};
 pub use gradspectra_settings::{Augmentation, EpochReport, Initialisation, Optimiser, Training};
 pub use initialisation::{UndrawnParameter, initialise};
+pub use layers::attention::attention;
 pub use layers::pooling::pool_relu;
 pub use layers::product::product;
 pub use model::{Examples, ExamplesError, Model, losses, mean_loss, mean_score};
 pub use networks::fcn::{BatchNormPlacement, Fcn, FcnConfig, FcnSettings, LnnSettings};
+pub use networks::gpt::{Gpt, GptSettings};
 pub use networks::lenet::{LeNet, LeNetConfig, LeNetSettings};
-pub use networks::resnet18::{ResNet18, ResNet18Config, ResNet18Settings};
-pub use trace::{Factors, LayerFactors, Trace, TracedLayer, UnreachedLayer, WeightLayout};
+pub use networks::mlp::{Activation, Mlp, MlpSettings};
+pub use networks::resnet18::{
+    BatchNormMode, Norm, ResNet18, ResNet18Config, ResNet18GroupNormSettings, ResNet18Settings,
+};
+pub use networks::vit::{Vit, VitSettings};
+pub use trace::{Trace, TracedLayer, UnreachedLayer};
 pub use training::{TrainingError, TrainingEvent, TrainingExamples, optimizer, train};
 pub use training_state::TrainingState;

@@ -1,10 +1,13 @@
+use std::collections::BTreeSet;
+
 use burn::backend::Dispatch;
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::Linear;
-use burn::tensor::{Gradients, Tensor};
+use burn::nn::Embedding;
+use burn::tensor::{Gradients, Int, Tensor};
 
 use crate::layers::extension::{CpuKernels, on_cpu};
 use crate::layers::product::product;
+use crate::{Factors, LayerFactors, WeightLayout};
 
 /// A parametric layer whose per-example gradients follow from its input and the loss's derivative at its output.
 ///
@@ -50,56 +53,6 @@ impl ModuleVisitor for Weights {
     }
 }
 
-/// How a layer stores its weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WeightLayout {
-    /// `[in, out]`, as Burn's `Linear`.
-    InputMajor,
-    /// `[out, in]`, as convolutions.
-    OutputMajor,
-}
-
-/// The gradients of all examples with respect to one layer, as factors or in full.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "one value a layer and pass")]
-pub enum Factors {
-    /// The weight's gradient of example i is the outer product a_i δ_iᵀ, the bias's is δ_i.
-    Outer {
-        /// a, `[examples, in]`.
-        input: Tensor<2>,
-        /// δ, `[examples, out]`.
-        delta: Tensor<2>,
-        /// The order of the weight's entries.
-        layout: WeightLayout,
-        /// Whether a bias of `out` entries follows the weight.
-        bias: bool,
-    },
-    /// The gradients themselves, `[examples, parameters of the layer]`.
-    Explicit(Tensor<2>),
-}
-
-impl Factors {
-    /// The number of parameters whose gradients these are.
-    pub fn parameters(&self) -> usize {
-        match self {
-            Self::Outer { input, delta, bias, .. } => {
-                let (inputs, outputs) = (input.dims()[1], delta.dims()[1]);
-                inputs * outputs + if *bias { outputs } else { 0 }
-            }
-            Self::Explicit(gradients) => gradients.dims()[1],
-        }
-    }
-}
-
-/// The factors of one layer of a traced pass.
-#[derive(Debug, Clone)]
-pub struct LayerFactors {
-    /// The layer's path in the model, e.g. `fc1`.
-    pub path: String,
-    /// Its examples' gradients.
-    pub factors: Factors,
-}
-
 /// The output of a traced layer does not reach the loss.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the output of layer {path} does not reach the loss")]
@@ -108,34 +61,43 @@ pub struct UnreachedLayer {
     pub path: String,
 }
 
-/// The factors of a layer, if its output reached the loss.
+/// The factors of a use of a layer, if its output reached the loss.
 type Resolve = Box<dyn FnOnce(&mut Gradients) -> Option<Factors>>;
 
 /// What a model's parametric layers go through: it records nothing in training and in the direct capture, and in
 /// the factored capture it adds a probe (a zero tensor that requires gradients) to each layer's output.
 ///
-/// After the backward pass the probe's gradient is the loss's derivative at the layer's output.
+/// After the backward pass the probe's gradient is the loss's derivative at the layer's output. A layer may go through it
+/// several times: the gradients of its uses are added up.
 pub struct Trace {
     records: Option<Vec<(String, Resolve)>>,
+    /// The paths of the layers that are recorded; all without it.
+    wanted: Option<BTreeSet<String>>,
     captures: bool,
     multiply_adds: u64,
+    numbers: u64,
 }
 
 impl Trace {
     /// A trace that records nothing: layers behave as plain Burn modules.
     pub fn off() -> Self {
-        Self { records: None, captures: false, multiply_adds: 0 }
+        Self { records: None, wanted: None, captures: false, multiply_adds: 0, numbers: 0 }
     }
 
     /// A trace that records nothing in a pass whose gradients are captured: losses are formed so that small gradients keep
     /// their digits, at some more cost than in training.
     pub fn direct() -> Self {
-        Self { records: None, captures: true, multiply_adds: 0 }
+        Self { captures: true, ..Self::off() }
     }
 
     /// A trace that records every layer that goes through it.
     pub fn recording() -> Self {
-        Self { records: Some(Vec::new()), captures: true, multiply_adds: 0 }
+        Self { records: Some(Vec::new()), ..Self::direct() }
+    }
+
+    /// A trace that records the layers at the paths `wanted` alone.
+    pub fn recording_only(wanted: BTreeSet<String>) -> Self {
+        Self { wanted: Some(wanted), ..Self::recording() }
     }
 
     /// Whether the gradients of the pass are captured.
@@ -143,9 +105,14 @@ impl Trace {
         self.captures
     }
 
-    /// Multiply-adds of the layers that went through a recording trace, of all examples together.
+    /// Multiply-adds of the layers that went through the trace of a capture, of all examples together.
     pub fn multiply_adds(&self) -> u64 {
         self.multiply_adds
+    }
+
+    /// The numbers in the inputs and outputs of the layers that went through the trace of a capture, of all examples together.
+    pub fn numbers(&self) -> u64 {
+        self.numbers
     }
 
     /// The output of `layer`, which the model holds at `path`.
@@ -153,23 +120,82 @@ impl Trace {
     where
         L: TracedLayer<I, O>,
     {
-        let Some(records) = &mut self.records else { return layer.forward(input) };
+        if !self.captures {
+            return layer.forward(input);
+        }
         let output = layer.forward(input.clone());
-        self.multiply_adds += layer.multiply_adds(output.dims());
-        if !layer.has_factors() {
+        self.count(layer.multiply_adds(output.dims()), input.shape().num_elements(), &output);
+        if !layer.has_factors() || self.records.is_none() {
             return output;
         }
-        let (traced, probe) = observe(output);
         let layer = layer.clone();
-        let resolve = move |gradients: &mut Gradients| {
-            let delta = probe.grad_remove(gradients)?;
-            Some(layer.valid().factors(input.inner(), delta))
-        };
+        self.record(path, output, move |delta| layer.valid().factors(input.inner(), delta))
+    }
+
+    /// The rows `[examples, positions, width]` of `table`, which the model holds at `path`, that `tokens`
+    /// `[examples, positions]` name.
+    pub fn embedding(&mut self, path: &str, table: &Embedding, tokens: Tensor<2, Int>) -> Tensor<3> {
+        let output = table.forward(tokens.clone());
+        self.count(0, tokens.shape().num_elements(), &output);
+        let [rows, _] = table.weight.dims();
+        self.record(path, output, move |delta| Factors::Lookup { tokens: tokens.inner(), delta, rows })
+    }
+
+    /// The products `[examples, positions, rows]` of `input` `[examples, positions, width]` with every row of `table`, which
+    /// the model holds at `path`: the output of a network whose head is tied to its embedding.
+    pub fn unembedding(&mut self, path: &str, table: &Embedding, input: Tensor<3>) -> Tensor<3> {
+        let [examples, positions, width] = input.dims();
+        let weight = table.weight.val();
+        let [rows, _] = weight.dims();
+        let flat = input.clone().reshape([examples * positions, width]);
+        let output = product(flat, weight.transpose()).reshape([examples, positions, rows]);
+        self.count((examples * positions * width * rows) as u64, input.shape().num_elements(), &output);
+        self.record(path, output, move |delta| Factors::Products {
+            input: input.inner(),
+            delta,
+            layout: WeightLayout::OutputMajor,
+            bias: false,
+        })
+    }
+
+    /// A bare parameter, which the model holds at `path`, once for each example: `[examples, …]`, one side more than it has.
+    ///
+    /// Positions, class tokens and gains go through it, so that an example's gradient is the derivative at its own copy.
+    pub fn parameter<const D: usize, const O: usize>(
+        &mut self,
+        path: &str,
+        parameter: &Param<Tensor<D>>,
+        examples: usize,
+    ) -> Tensor<O> {
+        let value = parameter.val();
+        let mut sides = [examples; O];
+        sides[1..].copy_from_slice(&value.dims());
+        let each = value.unsqueeze::<O>().expand(sides);
+        self.count(0, 0, &each);
+        self.record(path, each, move |delta| Factors::Explicit(delta.reshape([examples as i32, -1])))
+    }
+
+    fn count<const O: usize>(&mut self, multiply_adds: u64, inputs: usize, output: &Tensor<O>) {
+        self.multiply_adds += multiply_adds;
+        self.numbers += (inputs + output.shape().num_elements()) as u64;
+    }
+
+    /// `output` with a probe, of whose derivative `factors` are made.
+    fn record<const O: usize>(
+        &mut self,
+        path: &str,
+        output: Tensor<O>,
+        factors: impl FnOnce(Tensor<O>) -> Factors + 'static,
+    ) -> Tensor<O> {
+        let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.contains(path));
+        let Some(records) = self.records.as_mut().filter(|_| is_wanted) else { return output };
+        let (traced, probe) = observe(output);
+        let resolve = move |gradients: &mut Gradients| Some(factors(probe.grad_remove(gradients)?));
         records.push((path.to_owned(), Box::new(resolve)));
         traced
     }
 
-    /// The factors of every recorded layer, in the order of their calls, from the gradients of the summed loss.
+    /// The factors of every recorded use of a layer, in the order of the calls, from the gradients of the summed loss.
     ///
     /// # Errors
     ///
@@ -193,21 +219,4 @@ fn observe<const O: usize>(output: Tensor<O>) -> (Tensor<O>, Tensor<O>) {
     let probe = Tensor::zeros([1; O], &output.device()).require_grad();
     let traced = <Dispatch as CpuKernels>::observe(output.into_dispatch(), probe.clone().into_dispatch());
     (Tensor::from_dispatch(traced), probe)
-}
-
-impl TracedLayer<2, 2> for Linear {
-    fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        if on_cpu(&input) {
-            return Linear::forward(self, input);
-        }
-        let output = product(input, self.weight.val());
-        match &self.bias {
-            Some(bias) => output + bias.val().unsqueeze(),
-            None => output,
-        }
-    }
-
-    fn factors(&self, input: Tensor<2>, delta: Tensor<2>) -> Factors {
-        Factors::Outer { input, delta, layout: WeightLayout::InputMajor, bias: self.bias.is_some() }
-    }
 }

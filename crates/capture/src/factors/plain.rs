@@ -1,60 +1,191 @@
 //! Plain inner products of the gradients of single examples, from a layer's factors.
 
 use faer::linalg::matmul::matmul;
+use faer::traits::RealField;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
-use super::layer::{Rows, Values};
-use crate::Result;
+use super::ExampleFactors;
+use super::layer::{Layer, Products as Sums, Rows, Values};
+use super::size::PlainWay;
 use crate::gram::{Gram, Precision};
-use crate::products::{Factor, Products, add_tiles};
+use crate::products::{Factor, Products, add_inner_products, add_tiles};
 use crate::scale::{exponent_of, power_of_two};
+use crate::{MinibatchIndices, Result, SquareMatrix};
 
-/// Adds the inner products of the gradients of the examples `rows`, one an iteration, to `sum`; and from the mean gradient,
-/// in f64, its products with them and its squared norm.
-pub(super) fn add(sum: &mut Gram, values: &Values, rows: &[u32], products: &Products) -> Result<()> {
-    let precision = sum.precision();
-    let (gram, along, squared_norm) = sum.plain_mut();
-    let of_mean = match values {
-        Values::Outer { input, delta, bias, .. } => {
-            let (inputs, deltas) = (double(input, rows), double(delta, rows));
-            let constant = if *bias { 1.0 } else { 0.0 };
+mod matches;
+mod pairs;
+
+/// Gradients of more parameters pass in blocks.
+const WIDEST: usize = 8192;
+
+impl ExampleFactors {
+    /// Adds the inner products of the gradients of the examples of `minibatches`, one an iteration, with respect to `layer` to
+    /// `sum`; and from the mean gradient, in f64, its products with them and its squared norm.
+    pub(super) fn add_plain(
+        &self,
+        sum: &mut Gram,
+        layer: &Layer,
+        minibatches: MinibatchIndices,
+        products: &Products,
+    ) -> Result<()> {
+        let rows = &self.rows_of(minibatches)[..];
+        let precision = sum.precision();
+        let of_mean = match (&layer.values, layer.size().way) {
+            (Values::Products(factors), PlainWay::Outer { .. }) => add_outer(sum, factors, rows, products)?,
+            (Values::Products(factors), PlainWay::Pairs { .. }) if !products.are_on_gpu() => {
+                let gram = sum.plain_mut().0;
+                match precision {
+                    Precision::Single => pairs::add::<f32>(gram, factors, rows),
+                    Precision::Double => pairs::add::<f64>(gram, factors, rows),
+                }
+                pairs::of_mean(factors, rows)
+            }
+            (Values::Lookup { tokens, delta }, _) => matches::add(sum, tokens, delta, rows),
+            (Values::Explicit(gradients), _) if gradients.width <= WIDEST => {
+                add_gradients(sum, gradients, rows, products)?
+            }
+            _ => return self.add_by_blocks(sum, layer, minibatches, products),
+        };
+        of_mean.add_to(sum);
+        Ok(())
+    }
+
+    /// The products of gradients that are formed in blocks of parameters.
+    fn add_by_blocks(
+        &self,
+        sum: &mut Gram,
+        layer: &Layer,
+        minibatches: MinibatchIndices,
+        products: &Products,
+    ) -> Result<()> {
+        let (precision, iterations) = (sum.precision(), minibatches.iterations());
+        let mut product = SquareMatrix::zeros(if precision == Precision::Single { iterations } else { 0 })?;
+        for part in layer.size().blocks() {
+            let mut block = Mat::<f32>::zeros(part.len(), iterations);
+            self.fill(layer, part.clone(), minibatches, block.as_mut());
             match precision {
                 Precision::Single => {
-                    let (inputs, deltas) = (Scaled::of(input, rows), Scaled::of(delta, rows));
-                    products.add_entrywise_product(gram, &[inputs.factor(constant), deltas.factor(0.0)])?;
+                    OfMean::columns(&block).add_to(sum);
+                    let exponent = exponent_of(largest(&block).into());
+                    scale(&mut block, -exponent);
+                    products.inner_products(&mut product, block.as_ref());
+                    let unit = power_of_two(2 * exponent);
+                    sum.plain_mut().0.update_lower(|i, j, value| value + unit * f64::from(product.entry(i, j)));
                 }
-                Precision::Double => add_tiles(gram, &[exact(&inputs, constant), exact(&deltas, 0.0)]),
-            }
-            let of_weight = OfMean::outer(inputs.as_ref(), deltas.as_ref());
-            if *bias { of_weight.plus(OfMean::plain(delta, rows)) } else { of_weight }
-        }
-        Values::Explicit(gradients) => {
-            match precision {
-                Precision::Single => {
-                    products.add_entrywise_product(gram, &[Scaled::of(gradients, rows).factor(0.0)])?;
+                Precision::Double => {
+                    let rows = self.rows_of(minibatches);
+                    let exact = Mat::<f64>::zeros(part.len(), iterations);
+                    let exact = fill_exact(exact, layer, &block, part, &rows);
+                    OfMean::columns(&exact).add_to(sum);
+                    add_inner_products(sum.plain_mut().0.as_mut(), exact.as_ref());
                 }
-                Precision::Double => add_tiles(gram, &[exact(&double(gradients, rows), 0.0)]),
             }
-            OfMean::plain(gradients, rows)
         }
-    };
-    along.iter_mut().zip(of_mean.products).for_each(|(sum, product)| *sum += product);
-    *squared_norm += of_mean.squared_norm;
-    Ok(())
+        Ok(())
+    }
 }
 
-/// Some rows in f64, a column each.
-fn double(source: &Rows, rows: &[u32]) -> Mat<f64> {
-    let mut columns = Mat::zeros(source.width, rows.len());
-    columns.as_mut().par_col_iter_mut().zip(rows).for_each(|(column, &row)| {
-        column.iter_mut().zip(source.row(row)).for_each(|(entry, &value)| *entry = value.into());
+/// The block of `part` in f64: its sums over positions are formed anew, what was held in f32 is as it is.
+fn fill_exact(
+    mut exact: Mat<f64>,
+    layer: &Layer,
+    block: &Mat<f32>,
+    part: std::ops::Range<usize>,
+    rows: &[u32],
+) -> Mat<f64> {
+    let factors = match &layer.values {
+        Values::Products(factors) if part.start < factors.weight() => factors,
+        _ => {
+            exact.as_mut().par_col_iter_mut().enumerate().for_each(|(t, column)| {
+                column.iter_mut().zip(block.col_as_slice(t)).for_each(|(entry, &value)| *entry = value.into());
+            });
+            return exact;
+        }
+    };
+    let (major, minor) = factors.major_and_minor();
+    let part = part.start / minor.width..part.end / minor.width;
+    exact.as_mut().par_col_iter_mut().zip(rows).for_each(|(column, &row)| {
+        let (major, minor) = (double(major, &[row]), double(minor, &[row]));
+        let column = column.try_as_col_major_mut().expect("Mat is column-major").as_slice_mut();
+        let product = faer::MatMut::from_column_major_slice_mut(column, minor.nrows(), part.len());
+        let major = major.as_ref().subrows(part.start, part.len());
+        matmul(product, Accum::Replace, minor.as_ref(), major.transpose(), 1.0, Par::Seq);
+    });
+    exact
+}
+
+/// Of gradients a δᵀ.
+fn add_outer(sum: &mut Gram, factors: &Sums, rows: &[u32], products: &Products) -> Result<OfMean> {
+    let Sums { input, delta, bias, .. } = factors;
+    let precision = sum.precision();
+    let gram = sum.plain_mut().0;
+    let (inputs, deltas) = (double(input, rows), double(delta, rows));
+    let constant = if *bias { 1.0 } else { 0.0 };
+    match precision {
+        Precision::Single => {
+            let (inputs, deltas) = (Scaled::of(input, rows), Scaled::of(delta, rows));
+            products.add_entrywise_product(gram, &[inputs.factor(constant), deltas.factor(0.0)])?;
+        }
+        Precision::Double => add_tiles(gram, &[exact(&inputs, constant), exact(&deltas, 0.0)]),
+    }
+    let of_weight = OfMean::outer(inputs.as_ref(), deltas.as_ref());
+    Ok(if *bias { of_weight.plus(OfMean::plain(delta, rows)) } else { of_weight })
+}
+
+/// Of gradients that are held.
+fn add_gradients(sum: &mut Gram, gradients: &Rows, rows: &[u32], products: &Products) -> Result<OfMean> {
+    let precision = sum.precision();
+    let gram = sum.plain_mut().0;
+    match precision {
+        Precision::Single => {
+            products.add_entrywise_product(gram, &[Scaled::of(gradients, rows).factor(0.0)])?;
+        }
+        Precision::Double => add_tiles(gram, &[exact(&double(gradients, rows), 0.0)]),
+    }
+    Ok(OfMean::plain(gradients, rows))
+}
+
+fn largest(block: &Mat<f32>) -> f32 {
+    let of_column = |t: usize| block.col_as_slice(t).iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    (0..block.ncols()).into_par_iter().map(of_column).reduce(|| 0.0, f32::max)
+}
+
+/// Multiplies the block by 2^`exponent`.
+fn scale(block: &mut Mat<f32>, exponent: i32) {
+    let [first, second] = halves(exponent);
+    block.as_mut().par_col_iter_mut().for_each(|column| {
+        column.iter_mut().for_each(|value| *value = *value * first * second);
+    });
+}
+
+/// The rows of some examples in f64, a column each.
+fn double(source: &Rows, examples: &[u32]) -> Mat<f64> {
+    gathered(source, examples, 1.0, 1.0)
+}
+
+/// The rows of some examples times two factors, a column each.
+fn gathered<T: RealField + Copy + From<f32>>(source: &Rows, examples: &[u32], first: T, second: T) -> Mat<T> {
+    let mut columns = Mat::zeros(source.width, source.positions * examples.len());
+    let targets = columns.as_mut().par_col_chunks_mut(source.positions);
+    targets.zip(examples).for_each(|(mut target, &example)| {
+        let rows = source.example(example).chunks_exact(source.width);
+        for (column, row) in target.as_mut().col_iter_mut().zip(rows) {
+            let entries = column.iter_mut().zip(row);
+            entries.for_each(|(entry, &value)| *entry = T::from(value) * first * second);
+        }
     });
     columns
 }
 
 fn exact(columns: &Mat<f64>, constant: f64) -> Factor<'_, f64> {
     Factor { columns: columns.as_ref(), scale: 1.0, constant }
+}
+
+/// The exponent of the largest magnitude among the rows of some examples.
+fn exponent(source: &Rows, examples: &[u32]) -> i32 {
+    let of_example = |&example: &u32| source.example(example).iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    exponent_of(examples.par_iter().map(of_example).reduce(|| 0.0, f32::max).into())
 }
 
 /// Some rows, a column each, from which a power of two is taken out, so that their products stay in f32's range.
@@ -66,12 +197,10 @@ struct Scaled {
 
 impl Scaled {
     fn of(source: &Rows, rows: &[u32]) -> Self {
-        let largest = rows.iter().flat_map(|&row| source.row(row)).fold(0.0_f32, |largest, x| largest.max(x.abs()));
-        let exponent = exponent_of(largest.into());
-        // Two steps: the power of two itself may be beyond f32.
-        let [first, second] = [-exponent / 2, -exponent + exponent / 2].map(|half| power_of_two(half) as f32);
+        let exponent = exponent(source, rows);
+        let [first, second] = halves(-exponent);
         let mut values = Vec::with_capacity(source.width * rows.len());
-        rows.iter().for_each(|&row| values.extend(source.row(row).iter().map(|value| value * first * second)));
+        rows.iter().for_each(|&row| values.extend(source.example(row).iter().map(|value| value * first * second)));
         Self { width: source.width, values, exponent }
     }
 
@@ -82,6 +211,11 @@ impl Scaled {
     }
 }
 
+/// Two powers of two whose product is 2^`exponent`, which itself may be beyond f32.
+fn halves(exponent: i32) -> [f32; 2] {
+    [exponent / 2, exponent - exponent / 2].map(|half| power_of_two(half) as f32)
+}
+
 /// What a layer adds to g_tᵀ ḡ and ‖ḡ‖².
 struct OfMean {
     products: Vec<f64>,
@@ -89,17 +223,41 @@ struct OfMean {
 }
 
 impl OfMean {
-    /// Of gradients that are some rows of `gradients`.
+    /// Of gradients that are some rows of `gradients`, or sums over the rows of an example.
     fn plain(gradients: &Rows, rows: &[u32]) -> Self {
         let mut mean = vec![0.0; gradients.width];
         for &row in rows {
-            mean.iter_mut().zip(gradients.row(row)).for_each(|(sum, &value)| *sum += f64::from(value));
+            for position in gradients.example(row).chunks_exact(gradients.width) {
+                mean.iter_mut().zip(position).for_each(|(sum, &value)| *sum += f64::from(value));
+            }
         }
         mean.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
-        let product =
-            |&row: &u32| gradients.row(row).iter().zip(&mean).map(|(&value, mean)| f64::from(value) * mean).sum();
+        let product = |&row: &u32| {
+            let entries = gradients.example(row).iter().zip(mean.iter().cycle());
+            entries.map(|(&value, mean)| f64::from(value) * mean).sum()
+        };
         Self {
             products: rows.par_iter().map(product).collect(),
+            squared_norm: mean.iter().map(|value| value * value).sum(),
+        }
+    }
+
+    /// Of gradients that are the columns of a block.
+    fn columns<T: Copy + Into<f64> + Send + Sync + 'static>(block: &Mat<T>) -> Self {
+        const ROWS: usize = 512;
+        let iterations = block.ncols();
+        let mut mean = vec![0.0; block.nrows()];
+        mean.par_chunks_mut(ROWS).enumerate().for_each(|(chunk, mean)| {
+            for t in 0..iterations {
+                let column = &block.col_as_slice(t)[chunk * ROWS..][..mean.len()];
+                mean.iter_mut().zip(column).for_each(|(sum, &value)| *sum += value.into());
+            }
+            mean.iter_mut().for_each(|sum| *sum /= iterations as f64);
+        });
+        let product =
+            |t: usize| block.col_as_slice(t).iter().zip(&mean).map(|(&value, mean)| value.into() * mean).sum();
+        Self {
+            products: (0..iterations).into_par_iter().map(product).collect(),
             squared_norm: mean.iter().map(|value| value * value).sum(),
         }
     }
@@ -112,12 +270,8 @@ impl OfMean {
         matmul(mean.as_mut(), Accum::Replace, deltas, inputs.transpose(), share, Par::rayon(0));
         let mut projected = Mat::<f64>::zeros(deltas.nrows(), iterations);
         matmul(projected.as_mut(), Accum::Replace, mean.as_ref(), inputs, 1.0, Par::rayon(0));
-        let squares = |t: usize| mean.col_as_slice(t).iter().map(|value| value * value).sum::<f64>();
         let own = |t: usize| deltas.col(t).iter().zip(projected.col(t).iter()).map(|(delta, mean)| delta * mean).sum();
-        Self {
-            products: (0..iterations).into_par_iter().map(own).collect(),
-            squared_norm: (0..inputs.nrows()).map(squares).sum(),
-        }
+        Self { products: (0..iterations).into_par_iter().map(own).collect(), squared_norm: squared_norm(&mean) }
     }
 
     fn plus(mut self, other: Self) -> Self {
@@ -125,4 +279,15 @@ impl OfMean {
         self.squared_norm += other.squared_norm;
         self
     }
+
+    fn add_to(self, sum: &mut Gram) {
+        let (_, along, squared_norm) = sum.plain_mut();
+        along.iter_mut().zip(self.products).for_each(|(sum, product)| *sum += product);
+        *squared_norm += self.squared_norm;
+    }
+}
+
+fn squared_norm(matrix: &Mat<f64>) -> f64 {
+    let of_column = |j: usize| matrix.col_as_slice(j).iter().map(|value| value * value).sum::<f64>();
+    (0..matrix.ncols()).map(of_column).sum()
 }

@@ -148,7 +148,7 @@ impl GramBuilder {
         self.make_room(exponent_of(largest(&block)));
         let exponent = self.gram.exponent;
         self.add_mean(centre(&mut block, exponent, means), 1.0);
-        add_inner_products(&mut self.gram.centred, block.as_ref());
+        add_inner_products(self.gram.centred.as_mut(), block.as_ref());
     }
 
     /// Takes a power of two out of the gradients where squares of entries of about 2^`exponent` would leave f64's range;

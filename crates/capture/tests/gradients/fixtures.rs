@@ -16,9 +16,9 @@ use gradspectra_models::{
 use serde_json::Value;
 
 /// Relative agreement of eigenvalues, and absolute of s and d_ks.
-const SPECTRUM: f64 = 1e-3;
+pub(crate) const SPECTRUM: f64 = 1e-3;
 /// Relative agreement of gradient norms.
-const NORM: f64 = 1e-4;
+pub(crate) const NORM: f64 = 1e-4;
 /// The tolerance where BatchNorm divides by the deviation of almost constant pixels: f32 inputs alone move a norm by 1.02e-4,
 /// in PyTorch as here.
 const NORM_OF_BATCH_STATISTICS: f64 = 2e-4;
@@ -92,11 +92,11 @@ fn mnist() -> Examples {
     Mnist {}.load(Split::Train, LoadOptions::default(), &root, &mut |_, _, _| ()).unwrap().examples
 }
 
-fn npy<T: npyz::Deserialize>(path: &Path) -> Vec<T> {
+pub(crate) fn npy<T: npyz::Deserialize>(path: &Path) -> Vec<T> {
     npyz::NpyFile::new(&std::fs::read(path).unwrap()[..]).unwrap().into_vec().unwrap()
 }
 
-fn assert_relative(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
+pub(crate) fn assert_relative(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
     assert_eq!(ours.len(), theirs.len());
     let error = |index: usize| (ours[index] / theirs[index] - 1.0).abs();
     let worst = (0..ours.len()).max_by(|&a, &b| error(a).total_cmp(&error(b))).unwrap();

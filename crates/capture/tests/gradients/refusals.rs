@@ -131,27 +131,6 @@ fn a_weight_that_is_also_used_beside_the_trace_is_found() {
     );
 }
 
-/// A layer that goes through the trace twice.
-#[derive(Module, Debug)]
-struct Twice {
-    square: Linear,
-    last: Linear,
-}
-
-impl Classifier for Twice {
-    fn logits(&self, inputs: Tensor<2>, trace: &mut Trace) -> Tensor<2> {
-        let x = tanh(trace.layer("square", &self.square, inputs));
-        let x = tanh(trace.layer("square", &self.square, x));
-        trace.layer("last", &self.last, x)
-    }
-}
-
-#[test]
-fn a_layer_that_goes_through_the_trace_twice_is_named() {
-    let reason = refusal(&Twice { square: linear(FEATURES, FEATURES), last: linear(FEATURES, 3) });
-    assert_eq!(reason, NotFactored::Repeated { path: "square".to_owned() });
-}
-
 #[derive(Module, Debug)]
 struct Misnamed {
     first: Linear,

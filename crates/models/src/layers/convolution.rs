@@ -1,16 +1,15 @@
-//! 2-D convolutions and their gradients, example by example, from unfolded patches.
+//! Convolutions and their gradients, example by example, from unfolded patches.
 
 use burn::backend::Dispatch;
 use burn::module::Param;
-use burn::nn::PaddingConfig2d;
-use burn::nn::conv::Conv2d;
-use burn::tensor::{Slice, Tensor, s};
+use burn::nn::conv::{Conv1d, Conv2d};
+use burn::nn::{PaddingConfig1d, PaddingConfig2d};
+use burn::tensor::Tensor;
 
-use crate::device::GpuMemory;
 use crate::layers::extension::{CpuGradients, CpuKernels, on_cpu};
 use crate::layers::kernels::Geometry;
-use crate::layers::product::product;
-use crate::trace::{Factors, TracedLayer};
+use crate::layers::unfolding::{Windows, with_bias};
+use crate::{Factors, TracedLayer, WeightLayout};
 
 /// Kernels of more entries go to Burn's own convolution: ours keep a chunk's weight gradient in cache.
 const MOST_WEIGHTS: usize = 1 << 16;
@@ -26,34 +25,83 @@ impl TracedLayer<4, 4> for Conv2d {
         Tensor::from_dispatch(<Dispatch as CpuKernels>::convolve(input, weight, bias, geometry))
     }
 
-    fn has_factors(&self) -> bool {
-        self.groups == 1
-    }
-
-    /// The weight's gradient of an example is δ `[out, positions]` times its patches `[positions, in × kernel]`;
-    /// the bias's is δ summed over the positions.
+    /// The weight's gradient of an example is δ `[out, positions]` times its patches `[positions, in × kernel]`, of which the
+    /// fewer numbers are kept; the bias's is δ summed over the positions.
     fn factors(&self, input: Tensor<4>, delta: Tensor<4>) -> Factors {
-        if let Some(geometry) = geometry(self, &input) {
+        let windows = windows(self, input.dims(), delta.dims());
+        let [_, out, ..] = delta.dims();
+        let [_, channels, ..] = self.weight.dims();
+        let taps = channels * self.kernel_size[0] * self.kernel_size[1];
+        let bias = self.bias.is_some();
+        let is_deep = self.groups == 1 && windows.positions() * (taps + out) < taps * out;
+        if let (Some(geometry), false) = (geometry(self, &input), is_deep) {
             let [input, delta] = [input, delta].map(Tensor::into_dispatch);
-            let bias = self.bias.is_some();
             let gradients = <Dispatch as CpuGradients>::example_gradients(input, delta, geometry, bias);
             return Factors::Explicit(Tensor::from_dispatch(gradients));
         }
-        let [examples, out, height, width] = delta.dims();
-        let delta = delta.reshape([examples, out, height * width]);
-        let [_, channels, ..] = input.dims();
-        let patch = channels * self.kernel_size[0] * self.kernel_size[1] * height * width;
-        let at_once = (GpuMemory::of(&delta.device()).buffer_numbers() / patch).clamp(1, examples);
-        let products = (0..examples).step_by(at_once).map(|start| {
-            let part = start..examples.min(start + at_once);
-            let patches = unfold(self, input.clone().slice_dim(0, part.clone()), [height, width]);
-            product(delta.clone().slice_dim(0, part), patches.swap_dims(1, 2)).flatten::<2>(1, 2)
-        });
-        let weight = Tensor::cat(products.collect(), 0);
-        Factors::Explicit(match self.bias {
-            Some(_) => Tensor::cat(vec![weight, delta.sum_dim(2).flatten::<2>(1, 2)], 1),
-            None => weight,
-        })
+        factors(windows, input, delta, self.groups, bias, is_deep)
+    }
+
+    fn multiply_adds(&self, output: [usize; 4]) -> u64 {
+        let [_, channels, height, width] = self.weight.dims();
+        (output.iter().product::<usize>() * channels * height * width) as u64
+    }
+}
+
+/// As a convolution of images of height 1.
+impl TracedLayer<3, 3> for Conv1d {
+    fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        Conv1d::forward(self, input)
+    }
+
+    fn factors(&self, input: Tensor<3>, delta: Tensor<3>) -> Factors {
+        let [[_, out, stops], [_, channels, taps]] = [delta.dims(), self.weight.dims()];
+        let padding = match self.padding {
+            PaddingConfig1d::Valid => (0, 0),
+            PaddingConfig1d::Explicit(left, right) => (left, right),
+            PaddingConfig1d::Same => same_padding(input.dims()[2], self.kernel_size, self.stride),
+        };
+        let windows = Windows {
+            kernel: [1, self.kernel_size],
+            stride: [1, self.stride],
+            dilation: [1, self.dilation],
+            padding: [(0, 0), padding],
+            stops: [1, stops],
+        };
+        let is_deep = self.groups == 1 && stops * (channels * taps + out) < channels * taps * out;
+        let (input, delta) = (input.unsqueeze_dim(2), delta.unsqueeze_dim(2));
+        factors(windows, input, delta, self.groups, self.bias.is_some(), is_deep)
+    }
+
+    fn multiply_adds(&self, output: [usize; 3]) -> u64 {
+        let [_, channels, taps] = self.weight.dims();
+        (output.iter().product::<usize>() * channels * taps) as u64
+    }
+}
+
+/// The factors of a convolution; of one that `is_deep`, with few positions for its weights, the patches and δ themselves.
+fn factors(windows: Windows, input: Tensor<4>, delta: Tensor<4>, groups: usize, bias: bool, is_deep: bool) -> Factors {
+    let [examples, out, ..] = delta.dims();
+    let delta = delta.reshape([examples, out, windows.positions()]);
+    match is_deep {
+        true => Factors::Products {
+            input: windows.unfold(input).swap_dims(1, 2),
+            delta: delta.swap_dims(1, 2),
+            layout: WeightLayout::OutputMajor,
+            bias,
+        },
+        false => Factors::Explicit(with_bias(windows.products(delta.clone(), input, groups), delta, bias)),
+    }
+}
+
+/// How the kernel of `layer` moves over an input.
+fn windows(layer: &Conv2d, input: [usize; 4], output: [usize; 4]) -> Windows {
+    Windows {
+        kernel: layer.kernel_size,
+        stride: layer.stride,
+        dilation: layer.dilation,
+        padding: padding(layer, [input[2], input[3]]),
+        stops: [output[2], output[3]],
     }
 }
 
@@ -86,41 +134,19 @@ fn geometry(layer: &Conv2d, input: &Tensor<4>) -> Option<Geometry> {
     })
 }
 
-/// The patches under the kernel of `layer`, `[examples, in × kernel, positions]`, in the order of its weight.
-fn unfold(layer: &Conv2d, input: Tensor<4>, output: [usize; 2]) -> Tensor<3> {
-    let [_, _, height, width] = input.dims();
-    let [(top, bottom), (left, right)] = padding(layer, [height, width]);
-    let padded = match [top, bottom, left, right] {
-        [0, 0, 0, 0] => input,
-        _ => input.pad((left, right, top, bottom), 0.0),
-    };
-    let [examples, channels, _, _] = padded.dims();
-    let window = |offset: usize, axis: usize| {
-        let start = (offset * layer.dilation[axis]) as isize;
-        let end = start + ((output[axis] - 1) * layer.stride[axis]) as isize + 1;
-        Slice::new(start, Some(end), layer.stride[axis] as isize)
-    };
-    let [kernel_height, kernel_width] = layer.kernel_size;
-    let shifted = (0..kernel_height)
-        .flat_map(|row| (0..kernel_width).map(move |column| (row, column)))
-        .map(|(row, column)| {
-            let shifted = padded.clone().slice(s![.., .., window(row, 0), window(column, 1)]);
-            shifted.reshape([examples, channels, 1, output[0] * output[1]])
-        })
-        .collect();
-    Tensor::cat(shifted, 2).flatten::<3>(1, 2)
-}
-
 /// Zeros before and after each axis of the input; `Same` as Burn counts them, without regard to the dilation.
 fn padding(layer: &Conv2d, input: [usize; 2]) -> [(usize, usize); 2] {
     match layer.padding {
         PaddingConfig2d::Valid => [(0, 0), (0, 0)],
         PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
-        PaddingConfig2d::Same => [0, 1].map(|axis| {
-            let stride = layer.stride[axis];
-            let covered = (input[axis].div_ceil(stride) - 1) * stride + layer.kernel_size[axis];
-            let total = covered.saturating_sub(input[axis]);
-            (total / 2, total - total / 2)
-        }),
+        PaddingConfig2d::Same => {
+            [0, 1].map(|axis| same_padding(input[axis], layer.kernel_size[axis], layer.stride[axis]))
+        }
     }
+}
+
+fn same_padding(input: usize, kernel: usize, stride: usize) -> (usize, usize) {
+    let covered = (input.div_ceil(stride) - 1) * stride + kernel;
+    let total = covered.saturating_sub(input);
+    (total / 2, total - total / 2)
 }
