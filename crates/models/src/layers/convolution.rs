@@ -5,6 +5,8 @@ use burn::module::Param;
 use burn::nn::conv::{Conv1d, Conv2d};
 use burn::nn::{PaddingConfig1d, PaddingConfig2d};
 use burn::tensor::Tensor;
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
 
 use crate::layers::extension::{CpuGradients, CpuKernels, on_cpu};
 use crate::layers::kernels::Geometry;
@@ -50,17 +52,18 @@ impl TracedLayer<4, 4> for Conv2d {
 
 /// As a convolution of images of height 1.
 impl TracedLayer<3, 3> for Conv1d {
+    /// In two dimensions: the weight's gradient of Burn 0.22.1's `conv1d` is wrong with groups and a stride that leaves a rest.
     fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        Conv1d::forward(self, input)
+        let (left, right) = padding_1d(self, input.dims()[2]);
+        let options =
+            ConvOptions::new_with_padding([1, self.stride], [(0, 0), (left, right)], [1, self.dilation], self.groups);
+        let bias = self.bias.as_ref().map(Param::val);
+        conv2d(input.unsqueeze_dim(2), self.weight.val().unsqueeze_dim(2), bias, options).squeeze_dim(2)
     }
 
     fn factors(&self, input: Tensor<3>, delta: Tensor<3>) -> Factors {
         let [[_, out, stops], [_, channels, taps]] = [delta.dims(), self.weight.dims()];
-        let padding = match self.padding {
-            PaddingConfig1d::Valid => (0, 0),
-            PaddingConfig1d::Explicit(left, right) => (left, right),
-            PaddingConfig1d::Same => same_padding(input.dims()[2], self.kernel_size, self.stride),
-        };
+        let padding = padding_1d(self, input.dims()[2]);
         let windows = Windows {
             kernel: [1, self.kernel_size],
             stride: [1, self.stride],
@@ -142,6 +145,15 @@ fn padding(layer: &Conv2d, input: [usize; 2]) -> [(usize, usize); 2] {
         PaddingConfig2d::Same => {
             [0, 1].map(|axis| same_padding(input[axis], layer.kernel_size[axis], layer.stride[axis]))
         }
+    }
+}
+
+/// Zeros before and after an input of `length`.
+fn padding_1d(layer: &Conv1d, length: usize) -> (usize, usize) {
+    match layer.padding {
+        PaddingConfig1d::Valid => (0, 0),
+        PaddingConfig1d::Explicit(left, right) => (left, right),
+        PaddingConfig1d::Same => same_padding(length, layer.kernel_size, layer.stride),
     }
 }
 
