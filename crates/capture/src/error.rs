@@ -79,6 +79,9 @@ pub enum CaptureError {
         /// The paths of the parameters, where they are known.
         paths: Vec<String>,
     },
+    /// The system refuses threads.
+    #[error("the system refuses a thread; free some, or set RAYON_NUM_THREADS to 1")]
+    NoThreads,
     /// The system refuses memory.
     #[error(
         "the system refuses {} MB for {what}; lower the iterations or use a machine with more memory",

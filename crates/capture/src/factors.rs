@@ -2,6 +2,7 @@ mod layer;
 mod plain;
 mod size;
 mod sums;
+mod workers;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -24,7 +25,7 @@ pub use size::{LayerSize, PlainWay};
 const CHUNK: usize = 500;
 const GPU_CHUNK: usize = 4096;
 /// The numbers in the inputs and outputs of the layers for the examples that run through the model at once on the CPU.
-const CHUNK_NUMBERS: u64 = 16 << 20;
+const CHUNK_NUMBERS: u64 = 6 << 20;
 /// The share of a GPU's memory that the gradients of a chunk's examples would take.
 const GPU_SHARE: u64 = 16;
 
@@ -84,29 +85,35 @@ impl ExampleFactors {
         let mut rows = vec![u32::MAX; examples.len()];
         indices.iter().zip(0..).for_each(|(&index, row)| rows[index as usize] = row);
         let is_wanted = |layer: &Layer| wanted.iter().any(|wanted| overlap(&layer.range, wanted));
-        let mut layers: Vec<Layer> = Vec::new();
-        let mut paths = None;
-        let mut done = 0;
-        for chunk in indices.chunks(chunk_size(&layout, numbers, device)) {
-            let traced = trace(&still, examples, chunk, paths.as_ref(), device)?;
-            let first = paths.is_none();
-            if first {
-                layers = lay_out(&layout, &traced, indices.len())?;
-                layers.retain(is_wanted);
-                paths = Some(layers.iter().map(|layer| layer.path.clone()).collect());
-            }
-            let mut traced = traced.into_iter();
-            for layer in &mut layers {
-                let own = traced.find(|traced| traced.path == layer.path);
-                let Some(own) = own else { return Err(NotFactored::Uses { path: layer.path.clone() }.into()) };
-                layer.append(own.factors, chunk)?;
-            }
-            if first {
-                hold_to_a_pass(&layers, &copy, &layout, examples, chunk, device)?;
-            }
-            done += chunk.len();
-            progress(done);
+        let size = chunk_size(&layout, numbers, device);
+        let Some(first) = indices.chunks(size).next() else {
+            return Err(NotFactored::NoLayer.into());
+        };
+        let traced = trace(&still, examples, first, None, device)?;
+        let mut layers = lay_out(&layout, &traced, indices.len())?;
+        layers.retain(is_wanted);
+        let paths: Vec<String> = layers.iter().map(|layer| layer.path.clone()).collect();
+        let mut jobs: Vec<Job> = indices.chunks(size).map(|chunk| Job { chunk, targets: Vec::new() }).collect();
+        for layer in &mut layers {
+            jobs.iter_mut().zip(layer.targets(size)).for_each(|(job, target)| job.targets.push(target));
         }
+        let mut jobs = jobs.into_iter();
+        if let Some(job) = jobs.next() {
+            job.take(traced, &paths)?;
+        }
+        let mut done = first.len();
+        progress(done);
+        let wanted: BTreeSet<String> = paths.iter().cloned().collect();
+        let work = |still: &M, job: Job| {
+            let traced = trace(still, examples, job.chunk, Some(&wanted), device)?;
+            let count = job.chunk.len();
+            job.take(traced, &paths).map(|()| count)
+        };
+        workers::run(jobs, &still, runs_on_cpu(device), work, |count| {
+            done += count;
+            progress(done);
+        })?;
+        hold_to_a_pass(&layers, &copy, &layout, examples, first, device)?;
         layers.sort_unstable_by_key(|layer| layer.range.start);
         Ok(Self { layout, rows, layers, device: device.clone() })
     }
@@ -219,6 +226,26 @@ impl ExampleFactors {
             Some(&index) => Err(CaptureError::NotCaptured { index }),
             None => Ok(()),
         }
+    }
+}
+
+/// Some examples, and where their factors belong.
+struct Job<'a> {
+    chunk: &'a [u32],
+    targets: Vec<layer::Target<'a>>,
+}
+
+impl Job<'_> {
+    /// Takes the factors of the layers at `paths`, which are in the order of the targets.
+    fn take(self, traced: Vec<LayerFactors>, paths: &[String]) -> Result<()> {
+        let mut traced = traced.into_iter();
+        for (path, target) in paths.iter().zip(self.targets) {
+            let Some(own) = traced.find(|traced| traced.path == *path) else {
+                return Err(NotFactored::Uses { path: path.clone() }.into());
+            };
+            target.take(own.factors, path, self.chunk)?;
+        }
+        Ok(())
     }
 }
 

@@ -40,8 +40,8 @@ pub trait Model: Module {
     }
 }
 
-/// Examples that batches are made of.
-pub trait Examples {
+/// Examples that batches are made of, on several threads at once.
+pub trait Examples: Sync {
     /// A batch, as the network takes it.
     type Batch;
 

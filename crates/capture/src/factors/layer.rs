@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use gradspectra_models::{Factors, LayerFactors, WeightLayout};
@@ -59,8 +59,8 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn empty(width: usize, positions: usize, examples: usize) -> Self {
-        Self { width, positions, values: Vec::with_capacity(width * positions * examples) }
+    fn zeros(width: usize, positions: usize, examples: usize) -> Self {
+        Self { width, positions, values: vec![0.0; width * positions * examples] }
     }
 
     /// The rows of an example, one after the other.
@@ -72,13 +72,6 @@ impl Rows {
     /// The rows of an example as columns.
     pub(super) fn as_columns(&self, example: u32) -> MatRef<'_, f32> {
         MatRef::from_column_major_slice(self.example(example), self.width, self.positions)
-    }
-
-    /// Appends `[examples, …]`; whether all its numbers are finite.
-    fn append<const D: usize>(&mut self, tensor: Tensor<D>) -> bool {
-        let values = tensor.into_data().try_to_vec::<f32>().expect("factors are f32, as the model's parameters");
-        self.values.extend_from_slice(&values);
-        values.iter().all(|value| value.is_finite())
     }
 
     /// The rows of an example in f64, a column each.
@@ -101,17 +94,61 @@ impl Tokens {
     pub(super) fn example(&self, example: u32) -> &[u32] {
         &self.values[example as usize * self.positions..][..self.positions]
     }
+}
 
-    fn append(&mut self, tokens: Tensor<2, Int>) {
-        self.values.extend(tokens.into_data().iter::<u32>());
+/// Where the factors of some examples with respect to a layer belong.
+pub(super) enum Target<'a> {
+    Products { positions: usize, input: &'a mut [f32], delta: &'a mut [f32] },
+    Lookup { positions: usize, tokens: &'a mut [u32], delta: &'a mut [f32] },
+    Explicit(&'a mut [f32]),
+}
+
+impl Target<'_> {
+    /// Takes the factors of the examples `chunk` with respect to the layer at `path`, of which there is a row or a block of
+    /// rows each.
+    ///
+    /// # Errors
+    ///
+    /// Another number of positions than the first examples had, or a value that is not finite.
+    pub(super) fn take(self, factors: Factors, path: &str, chunk: &[u32]) -> Result<()> {
+        let positions = |found: usize, held: usize| match found == held {
+            true => Ok(()),
+            false => Err(NotFactored::Positions { path: path.to_owned(), first: held, then: found }),
+        };
+        let finite = match (self, factors) {
+            (
+                Self::Products { positions: held, input, delta },
+                Factors::Products { input: inputs, delta: deltas, .. },
+            ) => {
+                positions(inputs.dims()[1], held)?;
+                fill(input, inputs) & fill(delta, deltas)
+            }
+            (Self::Lookup { positions: held, tokens, delta }, Factors::Lookup { tokens: found, delta: deltas, .. }) => {
+                positions(found.dims()[1], held)?;
+                tokens.iter_mut().zip(found.into_data().iter::<u32>()).for_each(|(token, found)| *token = found);
+                fill(delta, deltas)
+            }
+            (Self::Explicit(gradients), factors) => fill(gradients, factors.explicit()),
+            _ => return Err(NotFactored::Uses { path: path.to_owned() }.into()),
+        };
+        let place = || format!("among examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
+        if finite { Ok(()) } else { Err(CaptureError::NotFinite { path: path.to_owned(), place: place() }) }
     }
+}
+
+/// Sets `target` to the numbers of a tensor; whether all are finite.
+fn fill<const D: usize>(target: &mut [f32], tensor: Tensor<D>) -> bool {
+    let data = tensor.into_data();
+    let values = data.as_slice::<f32>().expect("factors are f32, as the model's parameters");
+    target.copy_from_slice(values);
+    values.iter().all(|value| value.is_finite())
 }
 
 impl Layer {
     pub(super) fn new(traced: &LayerFactors, range: Range<usize>, examples: usize) -> Self {
         let empty = |tensor: &Tensor<3>| {
             let [_, positions, width] = tensor.dims();
-            Rows::empty(width, positions, examples)
+            Rows::zeros(width, positions, examples)
         };
         let values = match &traced.factors {
             Factors::Products { input, delta, layout, bias } => {
@@ -120,10 +157,11 @@ impl Layer {
             }
             Factors::Lookup { delta, rows, .. } => {
                 let delta = empty(delta);
-                let tokens = Tokens { rows: *rows, positions: delta.positions, values: Vec::new() };
+                let tokens =
+                    Tokens { rows: *rows, positions: delta.positions, values: vec![0; delta.positions * examples] };
                 Values::Lookup { tokens, delta }
             }
-            Factors::Explicit(gradients) => Values::Explicit(Rows::empty(gradients.dims()[1], 1, examples)),
+            Factors::Explicit(gradients) => Values::Explicit(Rows::zeros(gradients.dims()[1], 1, examples)),
         };
         Self { path: traced.path.clone(), range, values }
     }
@@ -140,39 +178,22 @@ impl Layer {
         }
     }
 
-    /// Appends the factors of the examples `chunk`, of which there is one row or block of rows each.
-    ///
-    /// # Errors
-    ///
-    /// Another number of positions than the first examples had, or a value that is not finite.
-    pub(super) fn append(&mut self, factors: Factors, chunk: &[u32]) -> Result<()> {
-        let held = self.positions();
-        let found = match &factors {
-            Factors::Products { input, .. } => input.dims()[1],
-            Factors::Lookup { delta, .. } => delta.dims()[1],
-            Factors::Explicit(_) => 1,
-        };
-        let finite = match (&mut self.values, factors) {
-            (Values::Products(held), Factors::Products { input, delta, .. }) if found == held.input.positions => {
-                held.input.append(input) & held.delta.append(delta)
+    /// Where the factors of the examples belong, of as many at a time as `chunk`.
+    pub(super) fn targets(&mut self, chunk: usize) -> Vec<Target<'_>> {
+        fn parts(rows: &mut Rows, chunk: usize) -> (usize, std::slice::ChunksMut<'_, f32>) {
+            (rows.positions, rows.values.chunks_mut((rows.width * rows.positions * chunk).max(1)))
+        }
+        match &mut self.values {
+            Values::Products(Products { input, delta, .. }) => {
+                let ((positions, inputs), (_, deltas)) = (parts(input, chunk), parts(delta, chunk));
+                inputs.zip(deltas).map(|(input, delta)| Target::Products { positions, input, delta }).collect()
             }
-            (Values::Lookup { tokens, delta }, Factors::Lookup { tokens: more, delta: deltas, .. })
-                if found == delta.positions =>
-            {
-                tokens.append(more);
-                delta.append(deltas)
+            Values::Lookup { tokens, delta } => {
+                let (positions, deltas) = parts(delta, chunk);
+                let tokens = tokens.values.chunks_mut(positions * chunk);
+                tokens.zip(deltas).map(|(tokens, delta)| Target::Lookup { positions, tokens, delta }).collect()
             }
-            (Values::Explicit(rows), factors) => rows.append(factors.explicit()),
-            _ => return Err(NotFactored::Positions { path: self.path.clone(), first: held, then: found }.into()),
-        };
-        let place = || format!("among examples {} to {}", chunk[0], chunk[chunk.len() - 1]);
-        if finite { Ok(()) } else { Err(CaptureError::NotFinite { path: self.path.clone(), place: place() }) }
-    }
-
-    fn positions(&self) -> usize {
-        match &self.values {
-            Values::Products(Products { delta, .. }) | Values::Lookup { delta, .. } => delta.positions,
-            Values::Explicit(_) => 1,
+            Values::Explicit(gradients) => parts(gradients, chunk).1.map(Target::Explicit).collect(),
         }
     }
 
