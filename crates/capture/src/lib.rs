@@ -14,6 +14,7 @@ mod history;
 mod layout;
 mod minibatch;
 mod products;
+mod reductions;
 mod scale;
 mod square;
 mod updates;

@@ -1,5 +1,7 @@
 //! Plain inner products of the gradients of single examples, from a layer's factors.
 
+use std::ops::Range;
+
 use faer::linalg::matmul::matmul;
 use faer::traits::RealField;
 use faer::{Accum, Mat, MatRef, Par};
@@ -10,6 +12,7 @@ use super::layer::{Layer, Products as Sums, Rows, Values};
 use super::size::PlainWay;
 use crate::gram::{Gram, Precision};
 use crate::products::{Factor, Products, add_inner_products, add_tiles};
+use crate::reductions::{Number, add, dot, largest};
 use crate::scale::{exponent_of, power_of_two};
 use crate::{MinibatchIndices, Result, SquareMatrix};
 
@@ -61,22 +64,24 @@ impl ExampleFactors {
     ) -> Result<()> {
         let (precision, iterations) = (sum.precision(), minibatches.iterations());
         let mut product = SquareMatrix::zeros(if precision == Precision::Single { iterations } else { 0 })?;
+        let rows = self.rows_of(minibatches);
+        let mut buffer = Mat::<f32>::zeros(0, 0);
         for part in layer.size().blocks() {
-            let mut block = Mat::<f32>::zeros(part.len(), iterations);
+            if buffer.nrows() != part.len() {
+                buffer = Mat::zeros(part.len(), iterations);
+            }
+            let block = &mut buffer;
             self.fill(layer, part.clone(), minibatches, block.as_mut());
             match precision {
                 Precision::Single => {
-                    OfMean::columns(&block).add_to(sum);
-                    let exponent = exponent_of(largest(&block).into());
-                    scale(&mut block, -exponent);
+                    OfMean::columns(block).add_to(sum);
+                    let exponent = scale(block);
                     products.inner_products(&mut product, block.as_ref());
                     let unit = power_of_two(2 * exponent);
                     sum.plain_mut().0.update_lower(|i, j, value| value + unit * f64::from(product.entry(i, j)));
                 }
                 Precision::Double => {
-                    let rows = self.rows_of(minibatches);
-                    let exact = Mat::<f64>::zeros(part.len(), iterations);
-                    let exact = fill_exact(exact, layer, &block, part, &rows);
+                    let exact = fill_exact(layer, block, part, &rows);
                     OfMean::columns(&exact).add_to(sum);
                     add_inner_products(sum.plain_mut().0.as_mut(), exact.as_ref());
                 }
@@ -87,13 +92,8 @@ impl ExampleFactors {
 }
 
 /// The block of `part` in f64: its sums over positions are formed anew, what was held in f32 is as it is.
-fn fill_exact(
-    mut exact: Mat<f64>,
-    layer: &Layer,
-    block: &Mat<f32>,
-    part: std::ops::Range<usize>,
-    rows: &[u32],
-) -> Mat<f64> {
+fn fill_exact(layer: &Layer, block: &Mat<f32>, part: Range<usize>, rows: &[u32]) -> Mat<f64> {
+    let mut exact = Mat::<f64>::zeros(block.nrows(), block.ncols());
     let factors = match &layer.values {
         Values::Products(factors) if part.start < factors.weight() => factors,
         _ => {
@@ -146,17 +146,21 @@ fn add_gradients(sum: &mut Gram, gradients: &Rows, rows: &[u32], products: &Prod
     Ok(OfMean::plain(gradients, rows))
 }
 
-fn largest(block: &Mat<f32>) -> f32 {
-    let of_column = |t: usize| block.col_as_slice(t).iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    (0..block.ncols()).into_par_iter().map(of_column).reduce(|| 0.0, f32::max)
-}
-
-/// Multiplies the block by 2^`exponent`.
-fn scale(block: &mut Mat<f32>, exponent: i32) {
-    let [first, second] = halves(exponent);
+/// Takes a power of two out of a block whose squares would leave f32's range, and tells its exponent.
+fn scale(block: &mut Mat<f32>) -> i32 {
+    /// Squares of numbers about 2^±NEAR, and of others far smaller, stay within it.
+    const NEAR: i32 = 20;
+    let of_column = |t: usize| largest(block.col_as_slice(t));
+    let largest = (0..block.ncols()).into_par_iter().map(of_column).reduce(|| 0.0, f32::max);
+    let exponent = exponent_of(largest.into());
+    if exponent.abs() <= NEAR {
+        return 0;
+    }
+    let [first, second] = halves(-exponent);
     block.as_mut().par_col_iter_mut().for_each(|column| {
         column.iter_mut().for_each(|value| *value = *value * first * second);
     });
+    exponent
 }
 
 /// The rows of some examples in f64, a column each.
@@ -243,19 +247,18 @@ impl OfMean {
     }
 
     /// Of gradients that are the columns of a block.
-    fn columns<T: Copy + Into<f64> + Send + Sync + 'static>(block: &Mat<T>) -> Self {
+    fn columns<T: Number>(block: &Mat<T>) -> Self {
         const ROWS: usize = 512;
         let iterations = block.ncols();
         let mut mean = vec![0.0; block.nrows()];
         mean.par_chunks_mut(ROWS).enumerate().for_each(|(chunk, mean)| {
             for t in 0..iterations {
                 let column = &block.col_as_slice(t)[chunk * ROWS..][..mean.len()];
-                mean.iter_mut().zip(column).for_each(|(sum, &value)| *sum += value.into());
+                add(mean, column);
             }
             mean.iter_mut().for_each(|sum| *sum /= iterations as f64);
         });
-        let product =
-            |t: usize| block.col_as_slice(t).iter().zip(&mean).map(|(&value, mean)| value.into() * mean).sum();
+        let product = |t: usize| dot(block.col_as_slice(t), &mean);
         Self {
             products: (0..iterations).into_par_iter().map(product).collect(),
             squared_norm: mean.iter().map(|value| value * value).sum(),

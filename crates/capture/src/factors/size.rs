@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-/// Parameters of a block, about.
+/// Parameters of a block, about; twice as many where each is a sum over positions.
 const BLOCK: usize = 8192;
 
 /// The sizes of a layer whose gradients are captured as factors.
@@ -124,10 +124,14 @@ impl LayerSize {
 
     /// Parameters of a block of whole rows of the weight.
     fn step(&self) -> usize {
-        self.row * (BLOCK / self.row).max(1)
+        let block = match self.way {
+            PlainWay::Blocks { positions: 2.. } => 2 * BLOCK,
+            _ => BLOCK,
+        };
+        self.row * (block / self.row).max(1)
     }
 
-    /// Its parameters in blocks of about 8192, counted from its first: whole rows of the weight, the bias on its own.
+    /// Its parameters in blocks of about 8192 or twice as many, counted from its first: whole rows of the weight, the bias on its own.
     pub fn blocks(&self) -> Vec<Range<usize>> {
         let step = self.step();
         let weight = (0..self.weight).step_by(step).map(|start| start..(start + step).min(self.weight));
