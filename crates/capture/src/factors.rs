@@ -22,7 +22,7 @@ use layer::Layer;
 pub use size::{LayerSize, PlainWay};
 
 /// Examples that run through the model at once on the CPU, and on a GPU, at most.
-const CHUNK: usize = 500;
+const CHUNK: u64 = 500;
 const GPU_CHUNK: usize = 4096;
 /// The numbers in the inputs and outputs of the layers for the examples that run through the model at once on the CPU.
 const CHUNK_NUMBERS: u64 = 6 << 20;
@@ -253,10 +253,20 @@ fn overlap(first: &Range<usize>, second: &Range<usize>) -> bool {
     first.start < second.end && second.start < first.end
 }
 
+/// The most examples of which the CPU holds what a pass leaves at once: a chunk on each core, where the layers of an example have
+/// `numbers` in their inputs and outputs.
+pub fn examples_at_once(numbers: u64) -> u64 {
+    cpu_chunk(numbers) * workers::count() as u64
+}
+
+fn cpu_chunk(numbers: u64) -> u64 {
+    (CHUNK_NUMBERS / numbers.max(1)).clamp(1, CHUNK)
+}
+
 /// The examples that run through the model at once where each has `numbers` in its layers' inputs and outputs.
 fn chunk_size(layout: &ParameterLayout, numbers: u64, device: &Device) -> usize {
     match runs_on_cpu(device) {
-        true => (CHUNK_NUMBERS / numbers.max(1)).clamp(1, CHUNK as u64) as usize,
+        true => cpu_chunk(numbers) as usize,
         false => {
             let example = (layout.parameters().max(1) * size_of::<f32>()) as u64;
             (GpuMemory::of(device).total / GPU_SHARE / example).clamp(1, GPU_CHUNK as u64) as usize

@@ -22,12 +22,6 @@ pub trait Architecture: std::fmt::Debug + Serialize + DeserializeOwned + Send + 
     /// Settings or data that the network cannot have: what was expected, in a sentence without its subject's name, e.g.
     /// `it takes images`.
     fn build(&self, facts: &Facts, device: &Device) -> Result<Self::Model, String>;
-
-    /// The numbers that a pass holds for its way back, an example, for estimates of memory.
-    fn activations(&self, facts: &Facts) -> u64 {
-        let _ = facts;
-        0
-    }
 }
 
 /// What a network may ask of data before they are loaded.

@@ -45,6 +45,8 @@ pub(crate) struct Captured<'a, M: Model> {
     budget: u64,
     /// The bytes that G and what is formed of it may take.
     room: u64,
+    /// The bytes that factors may take.
+    factor_room: u64,
     whole: Option<(String, Mat<f32>)>,
     gram: Option<((String, Precision), Gram)>,
     spectra: BTreeMap<(String, Matrix, Precision), Resolved>,
@@ -86,6 +88,7 @@ impl<'a, M: Model> Captured<'a, M> {
         reporter: Reporter,
         budget: u64,
     ) -> Result<Self> {
+        let estimate = memory::of_tasks(tasks)?;
         Ok(Self {
             model,
             examples,
@@ -98,7 +101,8 @@ impl<'a, M: Model> Captured<'a, M> {
             factors: None,
             held: BTreeMap::new(),
             budget,
-            room: budget.saturating_sub(memory::of_tasks(tasks)?.fixed),
+            room: estimate.room_of_rows(budget),
+            factor_room: estimate.room_of_factors(budget),
             whole: None,
             gram: None,
             spectra: BTreeMap::new(),

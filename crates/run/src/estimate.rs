@@ -2,4 +2,5 @@
 
 pub mod cost;
 pub mod memory;
+pub(crate) mod meter;
 pub mod plan;

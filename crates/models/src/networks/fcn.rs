@@ -190,10 +190,6 @@ impl Architecture for FcnSettings {
             .with_batch_norm(self.batch_norm)
             .init(device))
     }
-
-    fn activations(&self, facts: &Facts) -> u64 {
-        activations(facts, self.hidden_layers, self.width)
-    }
 }
 
 impl Architecture for LnnSettings {
@@ -213,10 +209,6 @@ impl Architecture for LnnSettings {
             .with_relu(self.relu)
             .init(device))
     }
-
-    fn activations(&self, facts: &Facts) -> u64 {
-        activations(facts, self.hidden_layers, self.width)
-    }
 }
 
 /// Refuses layers that [`Fcn`] does not have.
@@ -231,10 +223,4 @@ fn check_layers(hidden_layers: usize, width: usize) -> Result<(), String> {
         "it has hidden-layers {hidden_layers} and width {width}; give hidden-layers from 0 to {most} and a width of 1 to \
          {WIDEST}"
     ))
-}
-
-/// The outputs of every layer four times: 3.5 times was measured with 20,000 classes, of which logits, their softmax and the
-/// derivatives are held.
-fn activations(facts: &Facts, hidden_layers: usize, width: usize) -> u64 {
-    4 * (hidden_layers * width + facts.targets) as u64
 }

@@ -103,9 +103,4 @@ impl Architecture for LeNetSettings {
         }
         Ok(LeNetConfig::new(image).with_classes(facts.targets).with_padded(self.padded).init(device))
     }
-
-    /// As measured on images of 28 × 28.
-    fn activations(&self, _facts: &Facts) -> u64 {
-        32_000
-    }
 }

@@ -180,11 +180,6 @@ impl Architecture for ResNet18Settings {
         };
         Ok(config.with_norms(&norm, device))
     }
-
-    /// As measured at width 64.
-    fn activations(&self, _facts: &Facts) -> u64 {
-        activations(self.width)
-    }
 }
 
 /// ResNet18 with GroupNorm in place of BatchNorm ([Wu and He](https://arxiv.org/abs/1803.08494) 2018) as an experiment file
@@ -222,10 +217,6 @@ impl Architecture for ResNet18GroupNormSettings {
         let norm = |channels: usize| GroupNormConfig::new(self.groups, channels).init(device);
         Ok(config.with_norms(&norm, device))
     }
-
-    fn activations(&self, _facts: &Facts) -> u64 {
-        activations(self.width)
-    }
 }
 
 /// The network for data of which `facts` are known.
@@ -239,8 +230,4 @@ fn config(facts: &Facts, width: usize) -> Result<ResNet18Config, String> {
         return Err(format!("it has width {width}; give a width of 1 to {WIDEST}"));
     }
     Ok(ResNet18Config::new().with_classes(facts.targets).with_width(width))
-}
-
-fn activations(width: usize) -> u64 {
-    2_000_000 * width as u64 / 64
 }

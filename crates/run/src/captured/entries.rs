@@ -22,7 +22,7 @@ impl<M: Model> Captured<'_, M> {
         if let Some(tested) = self.tested.remove(&task.key) {
             return Ok(tested);
         }
-        self.capture_factors(task, 0..self.parameters())?;
+        self.try_factors(task, 0..self.parameters())?;
         let mut tester = Tester::of(task, self.parameters())?;
         if self.is_heard(task) && tester.bytes(minibatches.iterations()) <= self.room {
             return self.entries_of_a_pass(task);
@@ -40,7 +40,7 @@ impl<M: Model> Captured<'_, M> {
         Ok(tester.finish())
     }
 
-    fn test_in_blocks(&self, task: &Task, minibatches: MinibatchIndices, tester: &mut Tester) -> Result<()> {
+    fn test_in_blocks(&mut self, task: &Task, minibatches: MinibatchIndices, tester: &mut Tester) -> Result<()> {
         match (tester.axis, &self.factors) {
             (Axis::Iteration, _) => {
                 let all = 0..self.parameters();

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use faer::Mat;
 use gradspectra_capture::{
-    CaptureError, ExampleFactors, GramBuilder, MinibatchIndices, ParameterLayout, Precision, Trajectory, direct_block,
-    to_updates,
+    CaptureError, ExampleFactors, GramBuilder, LayerSize, MinibatchIndices, ParameterLayout, Precision, Trajectory,
+    direct_block, to_updates,
 };
 use gradspectra_experiment::{Analysis, Vectors};
 use gradspectra_models::Model;
@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::estimate::memory::{LEAST_ROWS, Sizes};
 use crate::minibatches;
 use crate::schedule::task::Task;
+use crate::subject::fit::measured_of;
 
 impl<M: Model> Captured<'_, M> {
     pub(super) fn draw(&self, task: &Task) -> Result<Drawn> {
@@ -25,7 +26,7 @@ impl<M: Model> Captured<'_, M> {
     }
 
     /// Captures the factors of the parameters `wanted` for `task`, where its vectors come of factors, with those that the
-    /// other tasks need.
+    /// other tasks need where the memory holds all.
     pub(super) fn capture_factors(&mut self, task: &Task, wanted: Range<usize>) -> Result<()> {
         if !self.is_factored(task) || self.holds(task, &wanted) {
             return Ok(());
@@ -37,11 +38,10 @@ impl<M: Model> Captured<'_, M> {
             let everything = self.tasks.iter().map(|task| (task.vectors_key(), vec![all.clone()]));
             self.held = everything.collect();
         }
-        let mut needed = vec![false; self.examples.len()];
-        for task in self.tasks.iter().filter(|task| self.held.contains_key(&task.vectors_key())) {
-            self.draw(task)?.indices.iter().for_each(|&index| needed[index as usize] = true);
+        if self.bytes_of_factors()? > self.factor_room {
+            self.held = BTreeMap::from([(task.vectors_key(), vec![wanted])]);
         }
-        let needed: Vec<u32> = (0..self.examples.len() as u32).filter(|&index| needed[index as usize]).collect();
+        let needed = self.examples_of_held()?;
         let parameters: Vec<_> = self.held.values().flatten().cloned().collect();
         let step = self.reporter.step("gradients of examples", needed.len() as u64);
         let progress = |done: usize| step.at(done as u64);
@@ -58,6 +58,44 @@ impl<M: Model> Captured<'_, M> {
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Captures the factors of the first pass over the parameters `wanted`, which tells whether the gradients come of such.
+    pub(super) fn try_factors(&mut self, task: &Task, wanted: Range<usize>) -> Result<()> {
+        match self.passes(task, wanted)?.into_iter().next() {
+            Some(first) => self.capture_factors(task, first),
+            None => Ok(()),
+        }
+    }
+
+    /// The examples of the tasks whose factors are held, ascending.
+    fn examples_of_held(&self) -> Result<Vec<u32>> {
+        let mut needed = vec![false; self.examples.len()];
+        for task in self.tasks.iter().filter(|task| self.held.contains_key(&task.vectors_key())) {
+            self.draw(task)?.indices.iter().for_each(|&index| needed[index as usize] = true);
+        }
+        Ok((0..self.examples.len() as u32).filter(|&index| needed[index as usize]).collect())
+    }
+
+    /// The bytes of the factors that are to be held.
+    fn bytes_of_factors(&self) -> Result<u64> {
+        let Some(task) = self.tasks.first() else { return Ok(0) };
+        let overlaps = |layer: &Range<usize>| {
+            self.held.values().flatten().any(|held| held.start < layer.end && layer.start < held.end)
+        };
+        let layers = layers_of(task).into_iter().filter(|(layer, _)| overlaps(layer));
+        let numbers: usize = layers.map(|(_, size)| size.factors).sum();
+        Ok((size_of::<f32>() * numbers * self.examples_of_held()?.len()) as u64)
+    }
+
+    /// The parameters `wanted` of `task` in as many ranges as its factors take passes over the examples: one where the memory
+    /// holds those of all.
+    pub(super) fn passes(&self, task: &Task, wanted: Range<usize>) -> Result<Vec<Range<usize>>> {
+        if !self.is_factored(task) || self.holds(task, &wanted) {
+            return Ok(vec![wanted]);
+        }
+        let examples = self.draw(task)?.minibatches()?.examples().len();
+        Ok(passes(&layers_of(task), wanted, examples, self.factor_room))
     }
 
     /// Whether the task's vectors come of factors of examples here.
@@ -93,7 +131,7 @@ impl<M: Model> Captured<'_, M> {
     /// order: the parameters, of factors also some beside those wanted, and their rows. Without factors every block takes
     /// a pass over the minibatches.
     pub(super) fn for_each_block(
-        &self,
+        &mut self,
         task: &Task,
         minibatches: MinibatchIndices,
         wanted: Range<usize>,
@@ -106,8 +144,18 @@ impl<M: Model> Captured<'_, M> {
             }
             visit(parameters, block)
         };
-        if let (Some(factors), true) = (&self.factors, self.is_factored(task)) {
-            return factors.blocks(minibatches, wanted)?.try_for_each(|(parameters, block)| visit(parameters, block));
+        for pass in self.passes(task, wanted.clone())? {
+            self.capture_factors(task, pass.clone())?;
+            let (Some(factors), true) = (&self.factors, self.is_factored(task)) else {
+                match &self.unfactored {
+                    Some(reason) if pass.start > wanted.start => return Err(CaptureError::from(reason.clone()).into()),
+                    _ => break,
+                }
+            };
+            factors.blocks(minibatches, pass.clone())?.try_for_each(|(parameters, block)| visit(parameters, block))?;
+            if pass.end >= wanted.end {
+                return Ok(());
+            }
         }
         let iterations = minibatches.iterations();
         let rows = self.rows_at_once(task)?;
@@ -178,6 +226,38 @@ impl<M: Model> Captured<'_, M> {
         self.whole = Some((key, whole));
         Ok(true)
     }
+}
+
+/// The parameters and the size of every layer whose gradients come as factors.
+fn layers_of(task: &Task) -> Vec<(Range<usize>, LayerSize)> {
+    let mut start = 0;
+    let place = |size: &LayerSize| {
+        let layer = start..start + size.parameters();
+        start = layer.end;
+        (layer, *size)
+    };
+    measured_of(&task.row).layers.iter().map(place).collect()
+}
+
+/// `wanted` in ranges of whole layers, each of as many as `room` bytes hold the factors of for `examples` examples; of one at
+/// the least.
+pub(crate) fn passes(
+    layers: &[(Range<usize>, LayerSize)],
+    wanted: Range<usize>,
+    examples: usize,
+    room: u64,
+) -> Vec<Range<usize>> {
+    let bytes = |size: &LayerSize| (size_of::<f32>() * size.factors * examples) as u64;
+    let (mut passes, mut start, mut held) = (Vec::new(), wanted.start, 0);
+    for (layer, size) in layers.iter().filter(|(layer, _)| layer.start < wanted.end && wanted.start < layer.end) {
+        if held > 0 && held + bytes(size) > room {
+            passes.push(start..layer.start);
+            (start, held) = (layer.start, 0);
+        }
+        held += bytes(size);
+    }
+    passes.push(start..wanted.end);
+    passes
 }
 
 /// Where the gradients of `task` are taken.

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use faer::Mat;
-use gradspectra_capture::{CaptureError, Gram, GramBuilder, MinibatchIndices, ParameterLayout, Precision};
+use gradspectra_capture::{
+    CaptureError, ExampleFactors, Gram, GramBuilder, MinibatchIndices, NotFactored, ParameterLayout, Precision,
+};
 use gradspectra_experiment::{Store, Vectors};
 use gradspectra_models::Model;
 
@@ -27,7 +29,7 @@ impl<M: Model> Captured<'_, M> {
             Precision::Double => vec![all.clone()],
         };
         if let Some(first) = missing.into_iter().next() {
-            self.capture_factors(task, first)?;
+            self.try_factors(task, first)?;
         }
         let terms = self.terms_of(task)?;
         terms.check(&ParameterLayout::of(self.model))?;
@@ -56,7 +58,6 @@ impl<M: Model> Captured<'_, M> {
                 drop(sum);
                 let why = "has a mean gradient that dominates, and products of its centred gradients";
                 self.check_memory(task, why, "lower its iterations")?;
-                self.capture_factors(task, all.clone())?;
                 sum = self.add_blocks(zeros()?, task, minibatches, &terms.by_blocks(), all)?;
             }
         }
@@ -103,16 +104,26 @@ impl<M: Model> Captured<'_, M> {
         numbers: Range<usize>,
     ) -> Result<Gram> {
         let parameters = terms.parameters(&numbers);
-        self.capture_factors(task, parameters.clone())?;
+        if !terms.are_layers {
+            return self.add_blocks(sum, task, minibatches, &terms.ranges, parameters);
+        }
+        self.passes(task, parameters)?.into_iter().try_fold(sum, |sum, pass| {
+            self.capture_factors(task, pass.clone())?;
+            Ok(self.factors_at_hand()?.add_layers(sum, minibatches, pass)?)
+        })
+    }
+
+    /// The factors, where the gradients come of such.
+    fn factors_at_hand(&self) -> Result<&ExampleFactors> {
         match (&self.factors, &self.unfactored) {
-            (Some(factors), None) if terms.are_layers => Ok(factors.add_layers(sum, minibatches, parameters)?),
-            (_, Some(reason)) if terms.are_layers => Err(CaptureError::from(reason.clone()).into()),
-            _ => self.add_blocks(sum, task, minibatches, &terms.ranges, parameters),
+            (Some(factors), None) => Ok(factors),
+            (_, Some(reason)) => Err(CaptureError::from(reason.clone()).into()),
+            (None, None) => Err(CaptureError::from(NotFactored::NoLayer).into()),
         }
     }
 
     fn add_blocks(
-        &self,
+        &mut self,
         sum: Gram,
         task: &Task,
         minibatches: MinibatchIndices,
@@ -128,7 +139,7 @@ impl<M: Model> Captured<'_, M> {
 
     /// Hands G of the task's vectors at the parameters `wanted` to `visit` in the blocks that its Gram matrix is summed of.
     fn for_each_gram_block(
-        &self,
+        &mut self,
         task: &Task,
         minibatches: MinibatchIndices,
         wanted: Range<usize>,
@@ -156,17 +167,13 @@ impl<M: Model> Captured<'_, M> {
         let (minibatches, terms) = (drawn.minibatches()?, GramTerms::of(task)?);
         terms.check(&ParameterLayout::of(self.model))?;
         for (numbers, _) in self.runs(task)?.into_iter().filter(|(_, at_hand)| !at_hand) {
-            self.capture_factors(task, terms.parameters(&numbers))?;
-            if let Some(reason) = &self.unfactored {
-                return Err(CaptureError::from(reason.clone()).into());
-            }
             self.keep_terms(task, minibatches, &terms, numbers, store)?;
         }
         Ok(())
     }
 
     fn keep_terms(
-        &self,
+        &mut self,
         task: &Task,
         minibatches: MinibatchIndices,
         terms: &GramTerms,
@@ -180,12 +187,18 @@ impl<M: Model> Captured<'_, M> {
             step.at((numbers.len() - unwritten.len()) as u64);
             written
         };
-        match &self.factors {
-            Some(factors) if terms.are_layers => numbers.clone().try_for_each(|number| {
-                let zeros = Gram::zeros(minibatches.iterations(), Precision::Single)?;
-                keep(&factors.add_layers(zeros, minibatches, terms.ranges[number].clone())?)
-            })?,
-            _ => {
+        match terms.are_layers {
+            true => {
+                for pass in self.passes(task, terms.parameters(&numbers))? {
+                    self.capture_factors(task, pass.clone())?;
+                    let factors = self.factors_at_hand()?;
+                    for number in numbers.clone().filter(|&number| pass.contains(&terms.ranges[number].start)) {
+                        let zeros = Gram::zeros(minibatches.iterations(), Precision::Single)?;
+                        keep(&factors.add_layers(zeros, minibatches, terms.ranges[number].clone())?)?;
+                    }
+                }
+            }
+            false => {
                 let mut builder = GramBuilder::new(minibatches.iterations(), Precision::Single)?.on(self.device);
                 let ends: Vec<usize> = terms.ranges.iter().map(|range| range.end).collect();
                 self.for_each_gram_block(task, minibatches, terms.parameters(&numbers), |parameters, block| {

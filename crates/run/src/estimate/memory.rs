@@ -35,8 +35,12 @@ const TRAINING_BUFFERS: u64 = 16 << 20;
 /// The memory of rows that share a position, in bytes, from the sizes of what is held at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// What is held whatever the budget: inputs, factors, minibatches, activations.
+    /// What is held whatever the budget: inputs, minibatches, activations.
     pub fixed: u64,
+    /// The factors of all layers.
+    pub factors: u64,
+    /// The factors of as few layers as are captured at once, in several passes.
+    pub least_factors: u64,
     /// What the largest row holds beside: G or blocks of it, the T × T matrices.
     pub rows: u64,
     /// The memory of rows with blocks of G as small as they are made.
@@ -62,6 +66,8 @@ impl MemoryEstimate {
             let sizes = Sizes::of(row).captured(share);
             drawn += if share.parameters > 0 { row.iterations * row.batch_size } else { 0 };
             all.fixed = all.fixed.max(LINKED + sizes.fixed(row, drawn));
+            all.factors = all.factors.max(sizes.all_factors(drawn));
+            all.least_factors = all.least_factors.max(sizes.least_factors(row));
             if sizes.factors == 0 && matches!(row.analysis, Analysis::Entries { .. }) {
                 passed += sizes.rows(row, share);
             }
@@ -81,8 +87,11 @@ impl MemoryEstimate {
         let sizes = Sizes::of(row).captured(share);
         let square = (row.iterations * row.iterations) as u64;
         let gram = |rows: u64| F32 * sizes.gram(row, rows).max(4 * square);
+        let drawn = row.iterations * row.batch_size;
         Ok(Self {
-            fixed: LINKED + sizes.fixed(row, row.iterations * row.batch_size),
+            fixed: LINKED + sizes.fixed(row, drawn),
+            factors: sizes.all_factors(drawn),
+            least_factors: sizes.least_factors(row),
             rows: gram(sizes.parameters.min(share.parameters)),
             least_rows: gram(sizes.block().min(share.parameters)),
         })
@@ -90,12 +99,30 @@ impl MemoryEstimate {
 
     /// All together where memory is free.
     pub fn total(&self) -> u64 {
-        self.fixed + self.rows
+        self.fixed + self.factors + self.rows
     }
 
     /// All together with blocks as small as they are made.
     pub fn least(&self) -> u64 {
-        self.fixed + self.least_rows
+        self.fixed + self.least_factors + self.least_rows
+    }
+
+    /// Whether `budget` holds the factors of all layers at once.
+    pub(crate) fn holds_factors(&self, budget: u64) -> bool {
+        self.fixed + self.factors + self.least_rows <= budget
+    }
+
+    /// The bytes of factors that are held at once under `budget`.
+    pub(crate) fn room_of_factors(&self, budget: u64) -> u64 {
+        match self.holds_factors(budget) {
+            true => self.factors,
+            false => budget.saturating_sub(self.fixed + self.least_rows).max(self.least_factors),
+        }
+    }
+
+    /// The bytes that rows of G and what is formed of them may take beside under `budget`.
+    pub(crate) fn room_of_rows(&self, budget: u64) -> u64 {
+        budget.saturating_sub(self.fixed + self.room_of_factors(budget))
     }
 
     /// All together under `budget`, which is at least [`least`](Self::least).

@@ -10,8 +10,11 @@ use gradspectra_data::LoadOptions;
 use gradspectra_experiment::{DataSpec, ModelSpec};
 use gradspectra_models::{Examples, Model, Trace, detached, losses};
 
+use rayon::ThreadPoolBuilder;
+
 use super::network::network;
 use crate::error::{Error, Result};
+use crate::estimate::meter::peak_of;
 use crate::schedule::task::named;
 
 /// What is known of a network for its data.
@@ -29,8 +32,10 @@ pub(crate) struct Measured {
     pub(crate) mixes: bool,
     /// Multiply-adds of a pass forward, an example: of the layers that go through the trace, or one a parameter.
     pub(crate) multiply_adds: u64,
-    /// The numbers that a pass holds, an example.
+    /// The numbers that a pass holds at most, an example.
     pub(crate) activations: u64,
+    /// The numbers in the inputs and outputs of the layers that go through the trace, an example.
+    pub(crate) traced: u64,
 }
 
 /// What is known of a network for its data; measured once in a process.
@@ -72,13 +77,18 @@ pub(super) fn measure<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Ba
     if parameters > MOST_PARAMETERS || specimen.is_empty() {
         return Ok(measured);
     }
-    measured.multiply_adds = measured.multiply_adds.max(multiply_adds(model, specimen, &device)?);
+    let traced = traced(model, specimen, &device)?;
+    measured.multiply_adds = measured.multiply_adds.max(traced.0);
+    measured.traced = traced.1;
     measured.mixes = mixes(model, specimen, &device)?;
+    measured.activations = activations(model, specimen, measured.multiply_adds)?;
     if measured.mixes {
         direct_history(model, specimen, MinibatchIndices::new(&[0, 1], 2, specimen.len())?, &device, |_| ())?;
         return Ok(measured);
     }
-    match ExampleFactors::capture(model, specimen, &[0], &device, |_| ()) {
+    // Of two, so that a layer with one row for all is found.
+    let few: Vec<u32> = (0..specimen.len().min(2) as u32).collect();
+    match ExampleFactors::capture(model, specimen, &few, &device, |_| ()) {
         Ok(factors) => measured.layers = factors.layers(),
         Err(CaptureError::NotFactored(_)) => {
             direct_history(model, specimen, MinibatchIndices::new(&[0], 1, specimen.len())?, &device, |_| ())?;
@@ -88,13 +98,44 @@ pub(super) fn measure<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Ba
     Ok(measured)
 }
 
-/// Multiply-adds of a pass forward, an example, of the layers that go through the trace.
-fn multiply_adds<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, device: &Device) -> Result<u64> {
-    const EXAMPLES: u32 = 2;
-    let indices: Vec<u32> = (0..EXAMPLES.min(specimen.len() as u32)).collect();
-    let mut trace = Trace::recording();
+/// Multiply-adds of a pass forward, and the numbers in inputs and outputs, an example, of the layers that go through the trace.
+fn traced<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, device: &Device) -> Result<(u64, u64)> {
+    let indices = repeated(specimen, 2);
+    let mut trace = Trace::direct();
     losses(&detached(model).no_grad(), specimen.batch(&indices, device), &indices, &mut trace)?;
-    Ok(trace.multiply_adds() / indices.len() as u64)
+    let examples = indices.len() as u64;
+    Ok((trace.multiply_adds() / examples, trace.numbers() / examples))
+}
+
+/// The numbers that a pass forward and backward holds at most, an example: the difference that some more examples make.
+fn activations<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, multiply_adds: u64) -> Result<u64> {
+    /// Multiply-adds of the pass forward, about: a tenth of a second.
+    const MOST: u64 = 2_000_000_000;
+    const FEW: u32 = 2;
+    let many = (MOST / multiply_adds.max(1)).clamp(2 * u64::from(FEW), 32) as u32;
+    let alone = ThreadPoolBuilder::new().num_threads(1).build().map_err(|_| CaptureError::NoThreads)?;
+    let peak = |count: u32| {
+        let (indices, model) = (repeated(specimen, count), detached(model));
+        alone.install(move || {
+            let device = Device::flex().autodiff();
+            let (loss, bytes) = peak_of(|| {
+                let losses = losses(&model, specimen.batch(&indices, &device), &indices, &mut Trace::direct())?;
+                // A pass can start from the zero also where every parameter is frozen.
+                (losses.sum() + Tensor::zeros([1], &device).require_grad()).backward();
+                Ok::<_, Error>(())
+            });
+            loss.map(|()| bytes)
+        })
+    };
+    // The first pass fills what the process keeps.
+    peak(FEW)?;
+    let (few, many_bytes) = (peak(FEW)?, peak(many)?);
+    Ok(many_bytes.saturating_sub(few) / u64::from(many - FEW) / size_of::<f32>() as u64)
+}
+
+/// The first examples, in turn as often as it takes.
+fn repeated<B>(specimen: &dyn Examples<Batch = B>, count: u32) -> Vec<u32> {
+    (0..count).map(|index| index % specimen.len() as u32).collect()
 }
 
 /// Whether the first example's loss moves with its neighbour.

@@ -116,7 +116,6 @@ impl<A: Architecture> AnyNetwork for Network<A> {
         let specimen = specimen(data, options)?;
         let mut measured = measure(&model, &*specimen)?;
         (measured.examples, measured.features) = (facts.examples, facts.features());
-        measured.activations = self.settings.activations(&facts);
         Ok(measured)
     }
 

@@ -6,7 +6,10 @@ use gradspectra_data::{Avila, Cifar10, Cifar100, LabelledDataSet, Mnist};
 use gradspectra_experiment::DataSpec;
 use gradspectra_experiment::spec::{BuiltIn, Registry, register};
 use gradspectra_experiment::words::Fault;
-use gradspectra_models::{Architecture, FcnSettings, LeNetSettings, LnnSettings, ResNet18Settings};
+use gradspectra_models::{
+    Architecture, FcnSettings, GptSettings, LeNetSettings, LnnSettings, MlpSettings, ResNet18GroupNormSettings,
+    ResNet18Settings, VitSettings,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -25,6 +28,10 @@ fn built_in(registry: &mut Registry) -> Result<(), String> {
     model::<FcnSettings>(registry, "fcn")?;
     model::<LnnSettings>(registry, "lnn")?;
     model::<ResNet18Settings>(registry, "resnet18")?;
+    model::<ResNet18GroupNormSettings>(registry, "resnet18-group-norm")?;
+    model::<GptSettings>(registry, "gpt")?;
+    model::<VitSettings>(registry, "vit")?;
+    model::<MlpSettings>(registry, "mlp")?;
     labelled_data_set::<Mnist>(registry, "mnist")?;
     labelled_data_set::<Cifar10>(registry, "cifar-10")?;
     labelled_data_set::<Cifar100>(registry, "cifar-100")?;

@@ -1,6 +1,6 @@
 //! What a row holds, from the sizes of its data and network.
 
-use gradspectra_capture::{GramBuilder, LayerSize};
+use gradspectra_capture::{GramBuilder, LayerSize, examples_at_once};
 use gradspectra_data::LabelCorruption;
 use gradspectra_experiment::{Analysis, Axis, Matrix, Row, Store, Vectors};
 
@@ -12,8 +12,6 @@ use crate::subject::fit::measured_of;
 
 /// Blocks up to which every term of a Gram matrix is one of them.
 const SINGLE_BLOCKS: u64 = 128;
-/// Examples that run through a network at once for their factors.
-const FACTOR_CHUNK: usize = 500;
 
 /// The parameters, their gradients, and what either is read into.
 const PASS_COPIES: u64 = 4;
@@ -56,6 +54,10 @@ pub struct Sizes {
     pub parameters: u64,
     /// The numbers in an example's factors; 0 where there are none.
     pub factors: u64,
+    /// The numbers in an example's factors of the layer that has the most.
+    pub layer: u64,
+    /// The numbers in the inputs and outputs of the layers that go through the trace, an example.
+    pub traced: u64,
     /// The numbers that a pass holds, an example.
     pub activations: u64,
     /// Multiply-adds of a pass forward, an example.
@@ -83,6 +85,8 @@ impl Sizes {
             factors: layers.iter().map(|layer| layer.factors as u64).sum(),
             block: layers.iter().map(|layer| layer.largest_block() as u64).max().unwrap_or(0),
             blocks: layers.iter().map(blocks).sum(),
+            layer: layers.iter().map(|layer| layer.factors as u64).max().unwrap_or(0),
+            traced: measured.traced,
             activations: measured.activations,
             multiply_adds: measured.multiply_adds,
             copies: copies.unwrap_or(0) as u64,
@@ -91,24 +95,41 @@ impl Sizes {
 
     /// The bytes that `row` takes by itself where memory is free.
     pub fn total(&self, row: &Row) -> u64 {
-        self.fixed(row, row.iterations * row.batch_size) + self.rows(row, Share::ALL)
+        let drawn = row.iterations * row.batch_size;
+        self.fixed(row, drawn) + self.all_factors(drawn) + self.rows(row, Share::ALL)
     }
 
     /// The sizes where no more than `share` is captured.
     pub(super) fn captured(self, share: Share) -> Self {
         let activations = if share.parameters > 0 { self.activations } else { 0 };
-        Self { factors: self.factors.min(share.factors), activations, ..self }
+        let (factors, layer) = (self.factors.min(share.factors), self.layer.min(share.factors));
+        Self { factors, layer, activations, ..self }
     }
 
     /// What is held for `row` whatever the budget, where rows draw `drawn` examples in all.
     pub(super) fn fixed(&self, row: &Row, drawn: usize) -> u64 {
         let copies = if row.capture_labels == LabelCorruption::None && !row.capture_inputs.is_noise() { 1 } else { 2 };
         let inputs = copies * self.examples * self.features;
-        let factors = self.examples.min(drawn as u64) * self.factors;
         let minibatches = (row.iterations * row.batch_size) as u64;
-        let chunk = if self.factors > 0 { FACTOR_CHUNK } else { row.batch_size };
-        let pass = chunk as u64 * self.activations + PASS_COPIES * self.parameters;
-        BASE + F32 * (inputs + factors + minibatches + pass)
+        let at_once = match self.factors > 0 {
+            true => examples_at_once(self.traced).min(drawn as u64).min(self.examples),
+            false => row.batch_size as u64,
+        };
+        let pass = at_once * self.activations + PASS_COPIES * self.parameters;
+        BASE + F32 * (inputs + minibatches + pass)
+    }
+
+    /// The factors of all layers, where rows draw `drawn` examples in all.
+    pub(super) fn all_factors(&self, drawn: usize) -> u64 {
+        F32 * self.examples.min(drawn as u64) * self.factors
+    }
+
+    /// The factors that are held at once at the least: of a layer, but of all where the entries of a gradient are tested
+    /// together.
+    pub(super) fn least_factors(&self, row: &Row) -> u64 {
+        let together = matches!(row.analysis, Analysis::Entries { along: Axis::Dimension, .. });
+        let factors = if together { self.factors } else { self.layer };
+        F32 * self.examples.min((row.iterations * row.batch_size) as u64) * factors
     }
 
     /// What `row` holds beside where memory is free.
