@@ -8,12 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 use gradspectra::data::{Avila, Cifar10, Cifar100, DataRoot, LabelledDataSet, LoadOptions, Mnist, Split};
+use gradspectra::memory::peak_of;
 use gradspectra::models::{BatchNormPlacement, FcnConfig, load_checkpoint};
 use gradspectra::{AnalyzeOptions, Experiment, Orientation, Reporter, RowResult, Verbosity, analyze, read_values};
-use peak_alloc::PeakAlloc;
-
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
 
 /// The bytes of memory that a reader may hold at once for a file of `length` bytes. Deflate packs up to 1032 bytes into one,
 /// a growing vector is copied at twice its size, and pixels become numbers of four bytes.
@@ -34,11 +31,9 @@ fn turn() -> MutexGuard<'static, ()> {
 /// If it holds more memory than [`bound`] says.
 pub fn check(reader: fn(&[u8]), bytes: &[u8]) {
     let _turn = turn();
-    let before = MEMORY.current_usage();
-    MEMORY.reset_peak_usage();
-    reader(bytes);
-    let taken = MEMORY.peak_usage().saturating_sub(before);
-    assert!(taken <= bound(bytes.len()), "{taken} bytes of memory for a file of {}", bytes.len());
+    let ((), taken) = peak_of(|| reader(bytes));
+    let taken = taken.expect("the allocator counts");
+    assert!(taken <= bound(bytes.len()) as u64, "{taken} bytes of memory for a file of {}", bytes.len());
 }
 
 thread_local! {

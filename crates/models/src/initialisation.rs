@@ -1,4 +1,4 @@
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use gradspectra_settings::Initialisation;
 use rand::{Rng, RngExt, SeedableRng};
@@ -26,8 +26,17 @@ pub struct UndrawnParameter {
 /// random one unless it is a multiple of 1/256.
 pub fn initialise<M: Module>(model: M, scheme: Initialisation, seed: u64) -> Result<M, UndrawnParameter> {
     let generator = ChaCha8Rng::seed_from_u64(seed);
-    let mut initialiser =
-        Initialiser { scheme, generator, path: Vec::new(), layer: String::new(), fan_in: None, undrawn: None };
+    let mut ends = Ends::default();
+    model.visit(&mut ends);
+    let mut initialiser = Initialiser {
+        scheme,
+        generator,
+        path: Vec::new(),
+        layer: String::new(),
+        fan_in: None,
+        undrawn: None,
+        ends: ends.count,
+    };
     let model = model.map(&mut initialiser);
     initialiser.undrawn.map_or(Ok(model), Err)
 }
@@ -50,6 +59,23 @@ enum Rule {
         fan_in: usize,
     },
     Embedding,
+    /// A parameter of no layer.
+    Bare,
+}
+
+/// The name of the layers that end a way around of a block of GPT.
+const END: &str = "c_proj";
+
+/// Counts the layers named [`END`].
+#[derive(Default)]
+struct Ends {
+    count: usize,
+}
+
+impl ModuleVisitor for Ends {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.count += usize::from(name == END);
+    }
 }
 
 struct Initialiser {
@@ -63,6 +89,8 @@ struct Initialiser {
     fan_in: Option<(Vec<String>, usize)>,
     /// The first parameter that no rule draws.
     undrawn: Option<UndrawnParameter>,
+    /// The layers that end a way around of a block.
+    ends: usize,
 }
 
 impl Initialiser {
@@ -90,7 +118,15 @@ impl Initialiser {
     }
 
     fn draw(&mut self, rule: Rule, count: usize) -> Vec<f32> {
+        /// GPT-2's deviation.
+        const DEVIATION: f64 = 0.02;
         match (rule, self.scheme) {
+            (Rule::Weight { .. }, Initialisation::Transformer) if self.path.iter().any(|name| name == END) => {
+                self.normal(count, DEVIATION / (self.ends as f64).sqrt())
+            }
+            (Rule::Weight { .. } | Rule::Embedding | Rule::Bare, Initialisation::Transformer) => {
+                self.normal(count, DEVIATION)
+            }
             (Rule::Embedding, _) => self.normal(count, 1.0),
             (Rule::Weight { fan_in, is_convolution: true, .. }, Initialisation::KaimingConvolutions) => {
                 self.normal(count, (2.0 / fan_in as f64).sqrt())
@@ -99,7 +135,7 @@ impl Initialiser {
                 self.uniform(count, 1.0 / (fan_in as f64).sqrt())
             }
             (Rule::Weight { fan_in, fan_out, .. }, _) => self.uniform(count, (6.0 / (fan_in + fan_out) as f64).sqrt()),
-            (Rule::Bias { .. }, _) => vec![0.0; count],
+            (Rule::Bias { .. } | Rule::Bare, _) => vec![0.0; count],
         }
     }
 
@@ -142,7 +178,11 @@ impl ModuleMapper for Initialiser {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let shape = param.shape();
-        let Some(rule) = self.rule(&shape) else {
+        let rule = self.rule(&shape).or_else(|| {
+            let is_bare = self.scheme == Initialisation::Transformer && shape.num_dims() > 1;
+            (is_bare && param.val().into_data().iter::<f32>().all(|value| value == 0.0)).then_some(Rule::Bare)
+        });
+        let Some(rule) = rule else {
             if self.undrawn.is_none() && !are_constant(&param.val().into_data()) {
                 self.undrawn = Some(UndrawnParameter { path: self.path.join("."), layer: self.layer.clone() });
             }

@@ -11,7 +11,7 @@ pub(crate) mod vit;
 fn check_heads(layers: usize, heads: usize, width: usize) -> Result<(), String> {
     /// The most blocks, and numbers that a position is at.
     const MOST: usize = 1 << 16;
-    if (1..=MOST).contains(&layers) && (1..=MOST).contains(&width) && heads > 0 && width % heads == 0 {
+    if (1..=MOST).contains(&layers) && (1..=MOST).contains(&width) && heads > 0 && width.is_multiple_of(heads) {
         return Ok(());
     }
     Err(format!(

@@ -111,7 +111,7 @@ impl LayerSize {
     /// Multiply-adds to form the gradient of an example.
     pub fn gradient_cost(&self) -> u64 {
         match self.way {
-            PlainWay::Outer { .. } | PlainWay::Blocks { positions: 1 } => self.weight as u64,
+            PlainWay::Outer { .. } | PlainWay::Blocks { positions: 1 } => self.parameters() as u64,
             PlainWay::Pairs { positions } | PlainWay::Blocks { positions } => (positions * self.weight) as u64,
             PlainWay::Matches { .. } => self.factors as u64,
         }

@@ -9,8 +9,14 @@ const NODE: f64 = 384e9;
 /// T of the larger tables.
 const ITERATIONS: usize = 5000;
 
-/// The page docs/scale.md.
+/// The page docs/scale.md, for the machine that was measured.
 pub fn markdown() -> String {
+    const CORES: usize = 2;
+    let machine = rayon::ThreadPoolBuilder::new().num_threads(CORES).build().expect("two threads");
+    machine.install(page)
+}
+
+fn page() -> String {
     include_str!("page.md")
         .replace("{steps}", &steps())
         .replace("{measured}", &measured())
@@ -133,6 +139,10 @@ fn sizes(width: u64, layers: u64) -> Sizes {
         features: width,
         parameters,
         factors: 2 * width * layers,
+        layer: 2 * width,
+        traced: 2 * width * layers,
+        pair: [2 * width * layers, 0],
+        gradient: parameters,
         block: width * (8192 / width).max(1),
         blocks: parameters / 4096,
         activations: 0,

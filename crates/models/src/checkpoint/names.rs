@@ -24,7 +24,8 @@ fn is_buffer(name: &str) -> bool {
 ///
 /// # Errors
 ///
-/// A parameter is missing, one of the tensors beside them is not of the model, or two have one name.
+/// A parameter is missing, one of the tensors beside them is neither of the model nor equal to one that is, as PyTorch saves a
+/// tied weight under both of its names, or two have one name.
 pub(super) fn chosen(
     tensors: Vec<Tensor>,
     parameters: &[Parameter],
@@ -33,13 +34,13 @@ pub(super) fn chosen(
 ) -> Result<Vec<Tensor>, CheckpointError> {
     let known = by_name(parameters, layout);
     let container = container(&tensors, parameters, &known, layout, path)?;
-    let mut taken = BTreeMap::new();
+    let (mut taken, mut strangers) = (BTreeMap::new(), Vec::new());
     for mut tensor in tensors {
         let (place, rest) = split(&tensor.name, &known);
         let (name, ours) = (rest.to_owned(), place == container && known.contains_key(rest));
         if !ours {
             if belongs(&place, &container) && !is_buffer(&tensor.name) {
-                return Err(CheckpointError::Unknown { path: path.to_owned(), tensor: tensor.name });
+                strangers.push(tensor);
             }
             continue;
         }
@@ -48,6 +49,14 @@ pub(super) fn chosen(
             let tensors = if first == full { first } else { format!("{first} and {full}") };
             return Err(CheckpointError::Duplicate { path: path.to_owned(), tensors });
         }
+    }
+    let are_tied = |one: &Tensor, other: &Tensor| {
+        let bytes = |tensor: &Tensor| tensor.clone().into_bytes().ok();
+        one.shape == other.shape && one.dtype == other.dtype && bytes(one).is_some_and(|one| Some(one) == bytes(other))
+    };
+    let is_foreign = |stranger: &&Tensor| !taken.values().any(|(_, own)| are_tied(stranger, own));
+    if let Some(stranger) = strangers.iter().find(is_foreign) {
+        return Err(CheckpointError::Unknown { path: path.to_owned(), tensor: stranger.name.clone() });
     }
     let there = |parameter: &&Parameter| {
         let names = parameter.in_layout(layout).map(|(name, _)| name.as_str());

@@ -208,7 +208,7 @@ impl Architecture for ResNet18GroupNormSettings {
 
     fn build(&self, facts: &Facts, device: &Device) -> Result<ResNet18<GroupNorm>, String> {
         let config = config(facts, self.width)?;
-        if self.groups == 0 || self.width % self.groups != 0 {
+        if self.groups == 0 || !self.width.is_multiple_of(self.groups) {
             return Err(format!(
                 "it has {} groups and width {}; give groups that divide the width",
                 self.groups, self.width

@@ -118,7 +118,7 @@ impl Architecture for VitSettings {
             .map_err(|_| format!("it takes images, and the data set has inputs of {:?}", facts.input_shape))?;
         let [channels, rows, columns] = image;
         check_heads(layers, heads, width)?;
-        if patch == 0 || rows % patch != 0 || columns % patch != 0 {
+        if patch == 0 || !rows.is_multiple_of(patch) || !columns.is_multiple_of(patch) {
             return Err(format!(
                 "it has patch {patch}, and images are {rows} × {columns}; give a patch that divides both"
             ));

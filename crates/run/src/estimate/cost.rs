@@ -40,6 +40,12 @@ pub struct Workload {
     pub multiply_adds: f64,
     /// Numbers in an example's factors; 0 where a minibatch takes a pass of its own.
     pub factors: f64,
+    /// Multiply-adds of the inner product of the gradients of two single examples, and of an example to form what it is of.
+    pub pair: [f64; 2],
+    /// Multiply-adds to form the gradient of an example from its factors.
+    pub gradient: f64,
+    /// The passes over the examples for their factors, more than one where the memory does not hold those of all layers.
+    pub repeats: f64,
     /// What is done with G.
     pub use_of_g: Use,
 }
@@ -89,20 +95,24 @@ impl Workload {
             examples: sizes.examples as f64,
             multiply_adds: sizes.multiply_adds as f64,
             factors: sizes.factors as f64,
+            pair: sizes.pair.map(|part| part as f64),
+            gradient: sizes.gradient as f64,
+            repeats: 1.0,
             use_of_g,
         }
     }
 
     /// What its steps compute.
     pub fn operations(&self) -> Operations {
-        let Self { parameters: n, iterations: t, batch, factors, .. } = *self;
+        let Self { parameters: n, iterations: t, batch, factors, pair, .. } = *self;
         let (sums, gram, eigenvalues) = match self.use_of_g {
-            Use::Spectrum { from_factors: true } => (0.0, t * t * factors, 4.0 / 3.0 * t.powi(3)),
-            Use::Spectrum { .. } => (2.0 * t * batch * n, t * t * n, 4.0 / 3.0 * t.powi(3)),
-            Use::Entries(_) => (2.0 * t * batch * n, 0.0, 0.0),
+            Use::Spectrum { from_factors: true } => (2.0 * t * pair[1], t * t * pair[0], 4.0 / 3.0 * t.powi(3)),
+            Use::Spectrum { .. } => (2.0 * t * batch * self.gradient, t * t * n, 4.0 / 3.0 * t.powi(3)),
+            Use::Entries(_) => (2.0 * t * batch * self.gradient, 0.0, 0.0),
         };
         let sums = if factors > 0.0 { sums } else { 0.0 };
-        Operations { passes: pass_operations(self.passed(), self.multiply_adds), sums, gram, eigenvalues }
+        let passes = self.repeats * pass_operations(self.passed(), self.multiply_adds);
+        Operations { passes, sums, gram, eigenvalues }
     }
 
     /// Examples that go forward and backward.
@@ -130,14 +140,18 @@ impl Workload {
     }
 }
 
-/// Seconds of `row` where no more than `share` is captured for its spectrum.
-pub(crate) fn seconds_of_share(row: &Row, share: Share) -> f64 {
+/// Seconds of `row` where no more than `share` is captured for its spectrum, in `repeats` passes over the examples.
+pub(crate) fn seconds_of_share(row: &Row, share: Share, repeats: u64) -> f64 {
     if share.parameters == 0 {
         return rates::START + eigenvalue_seconds(row.iterations as f64);
     }
     let sizes = Sizes::of(row);
     let (parameters, factors) = (sizes.parameters.min(share.parameters), sizes.factors.min(share.factors));
-    Workload::with_sizes(&Sizes { parameters, factors, ..sizes }, row).seconds()
+    // Of a part as much as its share of the factors is.
+    let part = |cost: u64| (cost as f64 * factors as f64 / sizes.factors.max(1) as f64) as u64;
+    let (pair, gradient) = (sizes.pair.map(part), part(sizes.gradient));
+    let workload = Workload::with_sizes(&Sizes { parameters, factors, pair, gradient, ..sizes }, row);
+    Workload { repeats: repeats as f64, ..workload }.seconds()
 }
 
 /// Seconds of all eigenvalues of a matrix of order `order`.

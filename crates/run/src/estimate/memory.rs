@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::schedule::task::{Task, tasks};
 
 pub(crate) use self::system::{forget_peak, peak};
+pub use super::meter::peak_of;
 pub(crate) use sizes::Share;
 pub use sizes::Sizes;
 
@@ -118,6 +119,11 @@ impl MemoryEstimate {
             true => self.factors,
             false => budget.saturating_sub(self.fixed + self.least_rows).max(self.least_factors),
         }
+    }
+
+    /// The passes over the examples that the factors of `row` take under `budget`.
+    pub(crate) fn passes(&self, row: &Row, budget: u64) -> u64 {
+        Sizes::of(row).passes(row, self.room_of_factors(budget))
     }
 
     /// The bytes that rows of G and what is formed of them may take beside under `budget`.

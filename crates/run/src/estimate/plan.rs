@@ -8,7 +8,7 @@ use gradspectra_files::{counted, duration};
 
 use crate::error::{Error, Result};
 use crate::estimate::cost::training_seconds;
-use crate::estimate::memory::{gigabytes, of_tasks};
+use crate::estimate::memory::{MemoryEstimate, gigabytes, of_tasks};
 use crate::schedule::graph::{GraphOptions, PlannedTask, planned_row, training};
 use crate::schedule::task::{Task, tasks};
 
@@ -60,7 +60,12 @@ pub fn plan(
         for task in group {
             let planned = planned_row(task, &[], &options)?;
             let Row { batch_size: batch, iterations, id, .. } = task.row.sized()?;
-            let state = if planned.done { "done" } else { "to do" };
+            let passes = MemoryEstimate::of([&task.row])?.passes(&task.row.sized()?, budget);
+            let state = match (planned.done, passes) {
+                (true, _) => "done".to_owned(),
+                (false, 1) => "to do".to_owned(),
+                (false, passes) => format!("to do, in {passes} passes over the examples"),
+            };
             let name = format!("{} {id}", task.experiment);
             let (seed, time, memory) = (task.seed, duration(planned.seconds), gigabytes(planned.memory));
             let _ = writeln!(

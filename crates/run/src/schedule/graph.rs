@@ -124,12 +124,14 @@ fn parts(task: &Task, options: &GraphOptions) -> Result<Vec<PlannedTask>> {
     let there = options.store.map_or_else(Vec::new, |store| terms.are_there(store));
     let part = |part: Part| {
         let share = terms.share(|term| part.terms.contains(&term));
+        let memory = MemoryEstimate::of_part(row, share)?;
         Ok(PlannedTask {
             id: part.id,
             kind: TaskKind::Part,
             needs: task.training_id().into_iter().collect(),
-            seconds: seconds_of_share(row, share) - eigenvalue_seconds(row.iterations as f64),
-            memory: MemoryEstimate::of_part(row, share)?.within(options.budget),
+            seconds: seconds_of_share(row, share, memory.passes(row, options.budget))
+                - eigenvalue_seconds(row.iterations as f64),
+            memory: memory.within(options.budget),
             gpu: options.backend != Backend::Flex,
             done: part.terms.into_iter().all(|term| there.get(term) == Some(&true)),
         })
@@ -147,12 +149,13 @@ pub(crate) fn planned_row(task: &Task, parts: &[PlannedTask], options: &GraphOpt
         _ => Share::NONE,
     };
     let parts = parts.iter().map(|part| part.id.clone());
+    let memory = MemoryEstimate::of_shares([Ok((row, share))])?;
     Ok(PlannedTask {
         id: task.id(),
         kind: TaskKind::Row,
         needs: task.training_id().into_iter().chain(parts).collect(),
-        seconds: seconds_of_share(row, share),
-        memory: MemoryEstimate::of_shares([Ok((row, share))])?.within(options.budget),
+        seconds: seconds_of_share(row, share, memory.passes(row, options.budget)),
+        memory: memory.within(options.budget),
         gpu: options.backend != Backend::Flex,
         done,
     })

@@ -14,7 +14,7 @@ use rayon::ThreadPoolBuilder;
 
 use super::network::network;
 use crate::error::{Error, Result};
-use crate::estimate::meter::peak_of;
+use crate::estimate::memory::peak_of;
 use crate::schedule::task::named;
 
 /// What is known of a network for its data.
@@ -81,7 +81,8 @@ pub(super) fn measure<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Ba
     measured.multiply_adds = measured.multiply_adds.max(traced.0);
     measured.traced = traced.1;
     measured.mixes = mixes(model, specimen, &device)?;
-    measured.activations = activations(model, specimen, measured.multiply_adds)?;
+    // In a program with another allocator about as much as layers take in and give.
+    measured.activations = activations(model, specimen, measured.multiply_adds)?.unwrap_or(2 * measured.traced);
     if measured.mixes {
         direct_history(model, specimen, MinibatchIndices::new(&[0, 1], 2, specimen.len())?, &device, |_| ())?;
         return Ok(measured);
@@ -108,7 +109,11 @@ fn traced<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, device
 }
 
 /// The numbers that a pass forward and backward holds at most, an example: the difference that some more examples make.
-fn activations<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, multiply_adds: u64) -> Result<u64> {
+fn activations<M: Model>(
+    model: &M,
+    specimen: &dyn Examples<Batch = M::Batch>,
+    multiply_adds: u64,
+) -> Result<Option<u64>> {
     /// Multiply-adds of the pass forward, about: a tenth of a second.
     const MOST: u64 = 2_000_000_000;
     const FEW: u32 = 2;
@@ -129,8 +134,8 @@ fn activations<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Batch>, m
     };
     // The first pass fills what the process keeps.
     peak(FEW)?;
-    let (few, many_bytes) = (peak(FEW)?, peak(many)?);
-    Ok(many_bytes.saturating_sub(few) / u64::from(many - FEW) / size_of::<f32>() as u64)
+    let (Some(few), Some(all)) = (peak(FEW)?, peak(many)?) else { return Ok(None) };
+    Ok(Some(all.saturating_sub(few) / u64::from(many - FEW) / size_of::<f32>() as u64))
 }
 
 /// The first examples, in turn as often as it takes.

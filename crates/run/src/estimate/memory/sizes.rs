@@ -58,6 +58,10 @@ pub struct Sizes {
     pub layer: u64,
     /// The numbers in the inputs and outputs of the layers that go through the trace, an example.
     pub traced: u64,
+    /// Multiply-adds of the inner product of the gradients of two single examples, and of an example to form what it is of.
+    pub pair: [u64; 2],
+    /// Multiply-adds to form the gradient of an example from its factors.
+    pub gradient: u64,
     /// The numbers that a pass holds, an example.
     pub activations: u64,
     /// Multiply-adds of a pass forward, an example.
@@ -87,6 +91,8 @@ impl Sizes {
             blocks: layers.iter().map(blocks).sum(),
             layer: layers.iter().map(|layer| layer.factors as u64).max().unwrap_or(0),
             traced: measured.traced,
+            pair: [0, 1].map(|part| layers.iter().map(|layer| layer.plain_cost()[part]).sum()),
+            gradient: layers.iter().map(LayerSize::gradient_cost).sum(),
             activations: measured.activations,
             multiply_adds: measured.multiply_adds,
             copies: copies.unwrap_or(0) as u64,
@@ -117,6 +123,12 @@ impl Sizes {
         };
         let pass = at_once * self.activations + PASS_COPIES * self.parameters;
         BASE + F32 * (inputs + minibatches + pass)
+    }
+
+    /// The passes over the examples that the factors of `row` take where `room` bytes hold them.
+    pub(crate) fn passes(&self, row: &Row, room: u64) -> u64 {
+        let drawn = row.iterations * row.batch_size;
+        self.all_factors(drawn).div_ceil(room.max(self.least_factors(row)).max(1)).max(1)
     }
 
     /// The factors of all layers, where rows draw `drawn` examples in all.
