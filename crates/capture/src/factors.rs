@@ -123,6 +123,11 @@ impl ExampleFactors {
         self.layers.iter().map(Layer::size).collect()
     }
 
+    /// The paths of the captured layers, in the order of their parameters.
+    pub fn paths(&self) -> Vec<String> {
+        self.layers.iter().map(|layer| layer.path.clone()).collect()
+    }
+
     /// G for any minibatches of the captured examples.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub use error::{Error, Result};
 pub use identity::{Identity, identity, program};
 pub use power_law::{AtHalf, PowerLawReport, of_few};
 pub use result::{
-    CaptureReport, EntriesFinding, Finding, Histogram, PositionReport, Products, RowResult, SpectrumFinding,
+    CaptureReport, EntriesFinding, Finding, Histogram, LayerWay, PositionReport, Products, RowResult, SpectrumFinding,
     SpectrumSummary, Timings, Way,
 };
 pub use row::{

@@ -69,9 +69,12 @@ pub enum Way {
 pub struct CaptureReport {
     /// How they were made.
     pub way: Way,
-    /// Why a network whose layers go through the trace took a pass a minibatch.
+    /// Why a network whose examples do not mix took a pass a minibatch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_direct: Option<String>,
+    /// How the gradients of each layer came as factors; nothing where every layer has one position an example.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerWay>,
     /// n, the number of parameters.
     pub parameters: usize,
     /// The parameters that need no gradient and have no part in n.
@@ -93,6 +96,16 @@ pub struct CaptureReport {
     /// The norm of the mean over iterations of the vectors; for spectra.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub norm_of_mean: Option<f64>,
+}
+
+/// How the gradients of a layer came as factors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerWay {
+    /// The layer's path in the model.
+    pub path: String,
+    /// What the inner products of single examples are formed of, in words.
+    pub way: String,
 }
 
 /// The numbers that inner products are formed in.

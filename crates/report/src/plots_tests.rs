@@ -35,6 +35,7 @@ pub(crate) fn result(values: &str, largest: f64) -> (RowResult, Vec<f64>) {
             batch_size: 1,
             iterations: 400,
             why_direct: None,
+            layers: Vec::new(),
             products: None,
             mean_norm: None,
             largest_norm: None,

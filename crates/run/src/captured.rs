@@ -24,6 +24,7 @@ use crate::estimate::memory;
 use crate::progress::Reporter;
 use crate::schedule::task::Task;
 use crate::seeds::Purpose;
+use crate::subject::fit::measured_of;
 
 /// The gradients at one position.
 pub(crate) struct Captured<'a, M: Model> {
@@ -126,6 +127,7 @@ impl<'a, M: Model> Captured<'a, M> {
         let mut capture = CaptureReport {
             way: Way::Direct,
             why_direct: None,
+            layers: Vec::new(),
             parameters: layout.parameters(),
             frozen: layout.frozen().to_vec(),
             batch_size: minibatches.batch(),
@@ -151,10 +153,12 @@ impl<'a, M: Model> Captured<'a, M> {
             }
             Analysis::Entries { .. } => (Finding::Entries(self.entries(task, minibatches)?), None),
         };
+        let measured = measured_of(&task.row);
         if self.is_factored(task) {
             capture.way = Way::Factored;
+            capture.layers = measured.ways();
         }
-        capture.why_direct = self.unfactored.as_ref().map(NotFactored::to_string);
+        capture.why_direct = self.unfactored.as_ref().map(NotFactored::to_string).or(measured.why_direct.clone());
         Ok(Analysed { capture, finding, eigenvalues })
     }
 

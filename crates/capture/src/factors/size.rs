@@ -1,3 +1,4 @@
+use std::fmt;
 use std::ops::Range;
 
 /// Parameters of a block, about; twice as many where each is a sum over positions.
@@ -41,6 +42,18 @@ pub enum PlainWay {
         /// The positions of an example.
         positions: usize,
     },
+}
+
+impl fmt::Display for PlainWay {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outer { .. } => write!(formatter, "outer products"),
+            Self::Pairs { positions } => write!(formatter, "pairs of {positions} positions"),
+            Self::Blocks { positions: 1 } => write!(formatter, "gradients"),
+            Self::Blocks { positions } => write!(formatter, "sums over {positions} positions"),
+            Self::Matches { positions } => write!(formatter, "matches of {positions} rows"),
+        }
+    }
 }
 
 impl LayerSize {

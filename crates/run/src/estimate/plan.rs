@@ -1,5 +1,6 @@
 //! What a run would do, before it does it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use gradspectra_data::{DataRoot, LabelCorruption};
@@ -11,6 +12,8 @@ use crate::estimate::cost::training_seconds;
 use crate::estimate::memory::{MemoryEstimate, gigabytes, of_tasks};
 use crate::schedule::graph::{GraphOptions, PlannedTask, planned_row, training};
 use crate::schedule::task::{Task, tasks};
+use crate::subject::Measured;
+use crate::subject::fit::measured_of;
 
 /// Trainings on the CPU that take longer must be asked for.
 const LONGEST_TRAINING: f64 = 6.0 * 3600.0;
@@ -57,6 +60,7 @@ pub fn plan(
         let memory = gigabytes(of_tasks(group)?.within(budget));
         let place = position(&group[0], training(&group[0], &options).as_ref());
         let _ = writeln!(text, "position {} of {}: {place}, {memory}", index + 1, groups.len());
+        let _ = write!(text, "{}", ways(&measured_of(&group[0].row)));
         for task in group {
             let planned = planned_row(task, &[], &options)?;
             let Row { batch_size: batch, iterations, id, .. } = task.row.sized()?;
@@ -75,6 +79,17 @@ pub fn plan(
         }
     }
     Ok(text)
+}
+
+/// A line of how many layers' gradients come as factors of which kind, or why they do not.
+fn ways(measured: &Measured) -> String {
+    if let Some(reason) = &measured.why_direct {
+        return format!("  a backward pass for every minibatch: {reason}\n");
+    }
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    measured.ways().into_iter().for_each(|layer| *counts.entry(layer.way).or_default() += 1);
+    let kinds: Vec<_> = counts.into_iter().map(|(way, count)| format!("{count} by {way}")).collect();
+    if kinds.is_empty() { String::new() } else { format!("  layers: {}\n", kinds.join(", ")) }
 }
 
 /// Where the gradients of `task` are taken, after `training` where there is one.

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
-use gradspectra_capture::{CaptureError, ExampleFactors, LayerSize, MinibatchIndices, direct_history};
+use gradspectra_capture::{CaptureError, ExampleFactors, LayerSize, MinibatchIndices, PlainWay, direct_history};
 use gradspectra_data::LoadOptions;
-use gradspectra_experiment::{DataSpec, ModelSpec};
+use gradspectra_experiment::{DataSpec, LayerWay, ModelSpec};
 use gradspectra_models::{Examples, Model, Trace, detached, losses};
 
 use rayon::ThreadPoolBuilder;
@@ -28,6 +28,10 @@ pub(crate) struct Measured {
     pub(crate) parameters: usize,
     /// The layers whose gradients come as factors, in the order of their parameters; none where not all do.
     pub(crate) layers: Vec<LayerSize>,
+    /// The paths of those layers.
+    pub(crate) paths: Vec<String>,
+    /// Why the gradients of a network whose examples do not mix do not come as factors.
+    pub(crate) why_direct: Option<String>,
     /// Whether an example's loss depends on the others of its minibatch, as with BatchNorm in training mode.
     pub(crate) mixes: bool,
     /// Multiply-adds of a pass forward, an example: of the layers that go through the trace, or one a parameter.
@@ -36,6 +40,19 @@ pub(crate) struct Measured {
     pub(crate) activations: u64,
     /// The numbers in the inputs and outputs of the layers that go through the trace, an example.
     pub(crate) traced: u64,
+}
+
+impl Measured {
+    /// How each layer's gradients come as factors, by its path; nothing where all have one position an example.
+    pub(crate) fn ways(&self) -> Vec<LayerWay> {
+        let is_single =
+            |layer: &LayerSize| matches!(layer.way, PlainWay::Outer { .. } | PlainWay::Blocks { positions: 1 });
+        if self.layers.iter().all(is_single) {
+            return Vec::new();
+        }
+        let way = |(path, layer): (&String, &LayerSize)| LayerWay { path: path.clone(), way: layer.way.to_string() };
+        self.paths.iter().zip(&self.layers).map(way).collect()
+    }
 }
 
 /// What is known of a network for its data; measured once in a process.
@@ -90,8 +107,9 @@ pub(super) fn measure<M: Model>(model: &M, specimen: &dyn Examples<Batch = M::Ba
     // Of two, so that a layer with one row for all is found.
     let few: Vec<u32> = (0..specimen.len().min(2) as u32).collect();
     match ExampleFactors::capture(model, specimen, &few, &device, |_| ()) {
-        Ok(factors) => measured.layers = factors.layers(),
-        Err(CaptureError::NotFactored(_)) => {
+        Ok(factors) => (measured.layers, measured.paths) = (factors.layers(), factors.paths()),
+        Err(CaptureError::NotFactored(reason)) => {
+            measured.why_direct = Some(reason.to_string());
             direct_history(model, specimen, MinibatchIndices::new(&[0], 1, specimen.len())?, &device, |_| ())?;
         }
         Err(error) => return Err(error.into()),
