@@ -211,7 +211,14 @@ impl ExampleFactors {
         self.check(minibatches)?;
         let products = Products::on(&self.device);
         for layer in self.layers.iter().filter(|layer| overlap(&layer.range, &wanted)) {
-            self.add_plain(&mut sum, layer, minibatches, &products)?;
+            if layer.size().is_added_at_once() {
+                self.add_plain(&mut sum, layer, minibatches, &products)?;
+                continue;
+            }
+            // A sum of its own, so that it has the same bits where layers are added up elsewhere.
+            let mut own = Gram::zeros(sum.iterations(), sum.precision())?;
+            self.add_plain(&mut own, layer, minibatches, &products)?;
+            sum += &own;
         }
         Ok(sum)
     }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::ExampleFactors;
 use super::layer::{Layer, Products as Sums, Rows, Values};
-use super::size::PlainWay;
+use super::size::{BLOCK, PlainWay};
 use crate::gram::{Gram, Precision};
 use crate::products::{Factor, Products, add_inner_products, add_tiles};
 use crate::reductions::{Number, add, dot, largest};
@@ -18,9 +18,6 @@ use crate::{MinibatchIndices, Result, SquareMatrix};
 
 mod matches;
 mod pairs;
-
-/// Gradients of more parameters pass in blocks.
-const WIDEST: usize = 8192;
 
 impl ExampleFactors {
     /// Adds the inner products of the gradients of the examples of `minibatches`, one an iteration, with respect to `layer` to
@@ -45,7 +42,7 @@ impl ExampleFactors {
                 pairs::of_mean(factors, rows)
             }
             (Values::Lookup { tokens, delta }, _) => matches::add(sum, tokens, delta, rows),
-            (Values::Explicit(gradients), _) if gradients.width <= WIDEST => {
+            (Values::Explicit(gradients), _) if gradients.width <= BLOCK => {
                 add_gradients(sum, gradients, rows, products)?
             }
             _ => return self.add_by_blocks(sum, layer, minibatches, products),

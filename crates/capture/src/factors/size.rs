@@ -2,7 +2,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// Parameters of a block, about; twice as many where each is a sum over positions.
-const BLOCK: usize = 8192;
+pub(super) const BLOCK: usize = 8192;
 
 /// The sizes of a layer whose gradients are captured as factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +103,21 @@ impl LayerSize {
             }
             // Tiles of columns, and the mean gradient in f64.
             PlainWay::Pairs { .. } => 2 * self.weight + 2 * iterations + TILES * self.factors,
-            // A block in f32 or in f64, and its product.
-            PlainWay::Blocks { .. } => (2 * self.largest_block() + iterations) * iterations,
-            PlainWay::Matches { .. } => (2 * self.row + iterations) * iterations + 4 * self.factors * iterations,
+            // The gradients in f32 and in f64.
+            PlainWay::Blocks { .. } if self.is_added_at_once() => 3 * self.factors * iterations,
+            // The layer's sum in f64, a block in f32 and in f64, and its product.
+            PlainWay::Blocks { .. } => (3 * self.largest_block() + 3 * iterations) * iterations,
+            // The layer's sum in f64, the gradients of a row in f64 and f32, their product, and where each row is looked up.
+            PlainWay::Matches { .. } => (3 * self.row + 5 * iterations + LOOKUP * self.factors / self.row) * iterations,
+        }
+    }
+
+    /// Whether the inner products of single examples are one number a pair before they are added to those of other layers.
+    pub(super) fn is_added_at_once(&self) -> bool {
+        match self.way {
+            PlainWay::Outer { .. } | PlainWay::Pairs { .. } => true,
+            PlainWay::Blocks { positions } => positions == 1 && self.weight <= BLOCK,
+            PlainWay::Matches { .. } => false,
         }
     }
 
@@ -153,6 +165,8 @@ impl LayerSize {
     }
 }
 
+/// The numbers that tell where a row of a table is looked up.
+const LOOKUP: usize = 3;
 /// Examples whose factors are held in f64 in tiles, at most.
 const TILES: usize = 4 * 64;
 

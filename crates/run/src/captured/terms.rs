@@ -33,7 +33,10 @@ impl<M: Model> Captured<'_, M> {
         }
         let terms = self.terms_of(task)?;
         terms.check(&ParameterLayout::of(self.model))?;
-        let step = self.reporter.step("Gram matrix", 1);
+        // Several passes have steps of their own.
+        let single = self.passes(task, all.clone())?.len() == 1;
+        let step = if single { self.reporter } else { self.reporter.quiet() }.step("Gram matrix", 1);
+        let before = self.timings.examples;
         let zeros = || Gram::zeros(minibatches.iterations(), precision);
         let mut sum = zeros()?;
         let runs = match precision {
@@ -61,7 +64,7 @@ impl<M: Model> Captured<'_, M> {
                 sum = self.add_blocks(zeros()?, task, minibatches, &terms.by_blocks(), all)?;
             }
         }
-        self.timings.gradients += step.finish();
+        self.timings.gradients += step.finish() - (self.timings.examples - before);
         Ok(sum)
     }
 
@@ -107,10 +110,46 @@ impl<M: Model> Captured<'_, M> {
         if !terms.are_layers {
             return self.add_blocks(sum, task, minibatches, &terms.ranges, parameters);
         }
-        self.passes(task, parameters)?.into_iter().try_fold(sum, |sum, pass| {
+        let passes = self.passes(task, parameters)?;
+        if let [pass] = &passes[..] {
             self.capture_factors(task, pass.clone())?;
-            Ok(self.factors_at_hand()?.add_layers(sum, minibatches, pass)?)
-        })
+            return Ok(self.factors_at_hand()?.add_layers(sum, minibatches, pass.clone())?);
+        }
+        self.add_passes(sum, task, minibatches, terms, numbers, &passes)
+    }
+
+    /// As [`add_terms`](Self::add_terms), of layers whose factors take several passes: what each comes to is kept, so that an
+    /// interrupted run goes on behind it.
+    fn add_passes(
+        &mut self,
+        mut sum: Gram,
+        task: &Task,
+        minibatches: MinibatchIndices,
+        terms: &GramTerms,
+        numbers: Range<usize>,
+        passes: &[Range<usize>],
+    ) -> Result<Gram> {
+        let precision = sum.precision();
+        let kept = self.terms.filter(|_| task.shares_terms() && precision == Precision::Single);
+        for (index, pass) in passes.iter().enumerate() {
+            self.reporter.line(format!("  pass {} of {} over the examples", index + 1, passes.len()));
+            self.capture_factors(task, pass.clone())?;
+            let own: Vec<usize> =
+                numbers.clone().filter(|&number| pass.contains(&terms.ranges[number].start)).collect();
+            let step = self.reporter.step("their Gram matrices", own.len() as u64);
+            for (done, number) in own.into_iter().enumerate() {
+                let zeros = Gram::zeros(minibatches.iterations(), precision)?;
+                let factors = self.factors_at_hand()?;
+                let term = factors.add_layers(zeros, minibatches, terms.ranges[number].clone())?;
+                if let Some(store) = kept {
+                    terms.write(store, number, &term)?;
+                }
+                sum += &term;
+                step.at(done as u64 + 1);
+            }
+            step.finish();
+        }
+        Ok(sum)
     }
 
     /// The factors, where the gradients come of such.

@@ -16,6 +16,9 @@ const SINGLE_BLOCKS: u64 = 128;
 /// The parameters, their gradients, and what either is read into.
 const PASS_COPIES: u64 = 4;
 
+/// What a thread that runs examples through the network keeps of memory that it gave back.
+const WORKER: u64 = 18 << 20;
+
 /// How much is captured for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
@@ -122,7 +125,8 @@ impl Sizes {
             false => row.batch_size as u64,
         };
         let pass = at_once * self.activations + PASS_COPIES * self.parameters;
-        BASE + F32 * (inputs + minibatches + pass)
+        let workers = if self.factors > 0 { rayon::current_num_threads() as u64 } else { 0 };
+        BASE + workers * WORKER + F32 * (inputs + minibatches + pass)
     }
 
     /// The passes over the examples that the factors of `row` take where `room` bytes hold them.
