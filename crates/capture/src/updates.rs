@@ -14,7 +14,8 @@ const BLOCK: usize = 1024;
 ///
 /// `weight_decay` times `position` (the block's parameters) is added to each gradient first. Momentum is v ← 0.9 v + g
 /// without dampening, as PyTorch's `SGD(momentum=0.9)`; Adam gives m̂/(√v̂ + 1e-8) with β₁ = 0.9, β₂ = 0.999 and bias
-/// correction ([Kingma and Ba](https://arxiv.org/abs/1412.6980) 2015, Algorithm 1).
+/// correction ([Kingma and Ba](https://arxiv.org/abs/1412.6980) 2015, Algorithm 1). AdamW adds the decay to that, in place of to
+/// the gradient.
 ///
 /// # Panics
 ///
@@ -27,7 +28,11 @@ pub fn to_updates(block: &mut Mat<f32>, optimiser: Optimiser, weight_decay: f64,
         for t in 0..rows.ncols() {
             for (row, state) in states.iter_mut().enumerate() {
                 let decay = weight_decay * f64::from(position[row]);
-                rows[(row, t)] = state.advance(optimiser, f64::from(rows[(row, t)]) + decay) as f32;
+                let gradient = f64::from(rows[(row, t)]);
+                rows[(row, t)] = match optimiser {
+                    Optimiser::AdamW => state.advance(optimiser, gradient) + decay,
+                    _ => state.advance(optimiser, gradient + decay),
+                } as f32;
             }
         }
     });
@@ -50,7 +55,7 @@ impl State {
                 self.first = MOMENTUM * self.first + gradient;
                 self.first
             }
-            Optimiser::Adam => {
+            Optimiser::Adam | Optimiser::AdamW => {
                 self.first = BETA_1 * self.first + (1.0 - BETA_1) * gradient;
                 self.second = BETA_2 * self.second + (1.0 - BETA_2) * gradient * gradient;
                 let mean = self.first / (1.0 - BETA_1.powi(self.steps));
@@ -87,6 +92,11 @@ mod tests {
     #[test]
     fn adam_takes_the_steps_of_pytorch() {
         assert_close(&updates(Optimiser::Adam, 0.0), [1.0, 0.266_33, 0.658_11]);
+    }
+
+    #[test]
+    fn adamw_decays_apart_from_the_gradient() {
+        assert_close(&updates(Optimiser::AdamW, 0.1), [1.2, 0.466_33, 0.858_11]);
     }
 
     #[test]

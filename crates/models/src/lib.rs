@@ -39,7 +39,7 @@ pub use classifier::{Classifier, Labelled, LabelledInputs, cross_entropy, exact_
 pub use detached::detached;
 pub use device::{GpuMemory, runs_on_cpu};
 pub use factors::{Factors, LayerFactors, WeightLayout};
-pub use gradspectra_settings::{Augmentation, EpochReport, Initialisation, Optimiser, Training};
+pub use gradspectra_settings::{Augmentation, Decay, EpochReport, Initialisation, Optimiser, Training};
 pub use initialisation::{UndrawnParameter, initialise};
 pub use layers::attention::attention;
 pub use layers::pooling::pool_relu;

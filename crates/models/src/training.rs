@@ -1,9 +1,10 @@
 use std::ops::ControlFlow;
 
 use burn::grad_clipping::GradientClippingConfig;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Tensor};
 use gradspectra_settings::{EpochReport, Optimiser, Training};
 
@@ -19,6 +20,7 @@ pub fn optimizer(optimiser: Optimiser, weight_decay: f64) -> ModuleOptimizer {
         Optimiser::Sgd => sgd.init(),
         Optimiser::Momentum => sgd.with_momentum(Some(momentum)).init(),
         Optimiser::Adam => AdamConfig::new().with_weight_decay(decay).with_epsilon(1e-8).init(),
+        Optimiser::AdamW => AdamWConfig::new().with_weight_decay(weight_decay as f32).with_epsilon(1e-8).init(),
     }
 }
 
@@ -98,13 +100,17 @@ pub fn train<M: Model>(
     let count = examples.count();
     let mut steps = state.epochs().len() * count.div_ceil(training.batch);
     for epoch in state.epochs().len()..training.epochs {
-        let learning_rate = training.learning_rate_of(epoch);
         let mut sums = Vec::new();
         for indices in order(epoch).chunks(training.batch) {
             let batch = examples.batch(epoch, indices, device);
             let loss = losses(state.model(), batch, indices, &mut Trace::off())?.sum();
             let mean = loss.clone() / indices.len() as f64;
             let gradients = GradientsParams::from_grads(mean.backward(), state.model());
+            let gradients = match training.gradient_clipping {
+                Some(threshold) => clipped(gradients, state.model(), threshold),
+                None => gradients,
+            };
+            let learning_rate = training.learning_rate_at(steps, count);
             sums.push(loss.inner());
             state = state.step(learning_rate, gradients);
             steps += 1;
@@ -127,4 +133,47 @@ pub fn train<M: Model>(
 /// The sum of single numbers, read from their device at once.
 fn total(numbers: Vec<Tensor<1>>) -> f64 {
     Tensor::cat(numbers, 0).into_data().iter::<f64>().sum()
+}
+
+/// The gradients of the parameters of `model`, scaled down together where their norm is larger than `threshold`.
+fn clipped<M: Module>(gradients: GradientsParams, model: &M, threshold: f64) -> GradientsParams {
+    /// PyTorch's, by which it keeps from dividing by 0.
+    const EPSILON: f64 = 1e-6;
+    let mut squares = Squares { gradients: &gradients, found: Vec::new() };
+    model.visit(&mut squares);
+    if squares.found.is_empty() {
+        return gradients;
+    }
+    let norm = total(squares.found).sqrt();
+    let mut scaled =
+        Scaled { factor: (threshold / (norm + EPSILON)).min(1.0), gradients, scaled: GradientsParams::new() };
+    model.visit(&mut scaled);
+    scaled.scaled
+}
+
+/// The sum of the squares of each gradient.
+struct Squares<'a> {
+    gradients: &'a GradientsParams,
+    found: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.extend(self.gradients.get::<D>(param.id).map(|gradient| gradient.square().sum()));
+    }
+}
+
+/// The gradients times a factor.
+struct Scaled {
+    factor: f64,
+    gradients: GradientsParams,
+    scaled: GradientsParams,
+}
+
+impl ModuleVisitor for Scaled {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.scaled.register(param.id, gradient.mul_scalar(self.factor));
+        }
+    }
 }

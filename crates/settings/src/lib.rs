@@ -4,4 +4,4 @@ mod initialisation;
 mod training;
 
 pub use initialisation::Initialisation;
-pub use training::{Augmentation, EpochReport, Optimiser, Training};
+pub use training::{Augmentation, Decay, EpochReport, Optimiser, Training};

@@ -10,6 +10,20 @@ pub enum Optimiser {
     Momentum,
     /// Adam with its default constants; weight decay is added to the gradient, as PyTorch's `Adam` does.
     Adam,
+    /// Adam with weight decay apart from the gradient, as PyTorch's `AdamW`: θ ← (1 − η·decay) θ before each step
+    /// ([Loshchilov and Hutter](https://arxiv.org/abs/1711.05101) 2019). All parameters decay, as `torch.optim.AdamW(params)` has
+    /// it.
+    #[serde(rename = "adamw")]
+    AdamW,
+}
+
+/// How the learning rate falls after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// Along half a cosine, from the learning rate to the least one at the last step
+    /// ([Loshchilov and Hutter](https://arxiv.org/abs/1608.03983) 2017).
+    Cosine,
 }
 
 /// How training examples are varied from epoch to epoch (§A.3).
@@ -42,6 +56,23 @@ pub struct Training {
     /// How the examples are varied.
     #[serde(default)]
     pub augmentation: Augmentation,
+    /// The first steps, over which the learning rate rises.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warm_up: usize,
+    /// How the learning rate falls, in place of milestones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decay: Option<Decay>,
+    /// The learning rate that a decay ends at; 0 without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_learning_rate: Option<f64>,
+    /// The largest norm of a step's gradient, all parameters together: a larger one is scaled down to it, as PyTorch's
+    /// `clip_grad_norm_` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_clipping: Option<f64>,
+}
+
+fn is_zero(steps: &usize) -> bool {
+    *steps == 0
 }
 
 impl Training {
@@ -56,6 +87,10 @@ impl Training {
             weight_decay: 5e-4,
             milestones: vec![0.4, 0.8],
             augmentation: Augmentation::None,
+            warm_up: 0,
+            decay: None,
+            least_learning_rate: None,
+            gradient_clipping: None,
         }
     }
 
@@ -64,8 +99,28 @@ impl Training {
         self.epochs * examples.div_ceil(self.batch)
     }
 
-    /// The learning rate of the epoch that is counted from 0.
-    pub fn learning_rate_of(&self, epoch: usize) -> f64 {
+    /// The learning rate of a step of the whole training that is counted from 0, on `examples` examples.
+    ///
+    /// In the warm-up it is (step + 1)/(warm-up + 1) of what it is afterwards, as in nanoGPT.
+    pub fn learning_rate_at(&self, step: usize, examples: usize) -> f64 {
+        let an_epoch = examples.div_ceil(self.batch).max(1);
+        let full = match self.decay {
+            None => self.learning_rate_of(step / an_epoch),
+            Some(Decay::Cosine) => {
+                let least = self.least_learning_rate.unwrap_or(0.0);
+                let falling = (self.epochs * an_epoch).saturating_sub(self.warm_up).max(1);
+                let share = step.saturating_sub(self.warm_up) as f64 / falling as f64;
+                least + 0.5 * (1.0 + (std::f64::consts::PI * share).cos()) * (self.learning_rate - least)
+            }
+        };
+        match step < self.warm_up {
+            true => full * (step + 1) as f64 / (self.warm_up + 1) as f64,
+            false => full,
+        }
+    }
+
+    /// The learning rate after the warm-up of the epoch that is counted from 0, by the milestones.
+    fn learning_rate_of(&self, epoch: usize) -> f64 {
         let reached = |share: f64| epoch as f64 >= share * self.epochs as f64 - 1e-9;
         let passed = self.milestones.iter().filter(|&&share| reached(share)).count();
         self.learning_rate / 10f64.powi(passed as i32)
@@ -91,6 +146,36 @@ mod tests {
             let training = Training { epochs, milestones: vec![share], ..Training::mnist() };
             let reached = (0..epochs).find(|&epoch| training.learning_rate_of(epoch) < training.learning_rate);
             assert_eq!(reached, Some(expected), "{share} of {epochs}");
+        }
+    }
+    /// The rates are those of nanoGPT's `get_lr`, computed by Python.
+    #[test]
+    fn a_warm_up_and_a_cosine_are_nanogpts() {
+        let training = Training {
+            epochs: 2,
+            batch: 4,
+            learning_rate: 0.05,
+            milestones: Vec::new(),
+            warm_up: 3,
+            decay: Some(Decay::Cosine),
+            least_learning_rate: Some(0.002),
+            ..Training::mnist()
+        };
+        let expected = [
+            0.0125,
+            0.025,
+            0.037500000000000006,
+            0.05,
+            0.04762325282965806,
+            0.04096375524460961,
+            0.031340502414951545,
+            0.020659497585048453,
+            0.011036244755390397,
+            0.004376747170341943,
+        ];
+        for (step, expected) in expected.into_iter().enumerate() {
+            let found = training.learning_rate_at(step, 18);
+            assert!((found - expected).abs() < 1e-15, "step {step}: {found} is not {expected}");
         }
     }
 }

@@ -157,9 +157,32 @@ fn check_training(training: &Training) -> std::result::Result<(), String> {
     }
     check_learning_rate(training.learning_rate)?;
     check_weight_decay(training.weight_decay)?;
+    check_decay(training)?;
     match training.milestones.iter().find(|share| !(0.0..=1.0).contains(*share)) {
         Some(share) => Err(format!("a milestone is {share}; milestones are shares of the epochs, 0 to 1")),
         None => Ok(()),
+    }
+}
+
+fn check_decay(training: &Training) -> std::result::Result<(), String> {
+    let Training { decay, least_learning_rate: least, learning_rate, milestones, gradient_clipping, .. } = training;
+    if decay.is_some() && !milestones.is_empty() {
+        return Err("training has a decay and milestones; leave one of them out, milestones = []".to_owned());
+    }
+    match (decay, least) {
+        (None, Some(_)) => {
+            return Err("least-learning-rate is given without decay = \"cosine\"; give both or none".into());
+        }
+        (Some(_), Some(least)) if !(0.0..=*learning_rate).contains(least) => {
+            return Err(format!("least-learning-rate is {least}; it must be 0 to {learning_rate}, the learning-rate"));
+        }
+        _ => {}
+    }
+    match gradient_clipping {
+        Some(norm) if !(norm.is_finite() && *norm > 0.0) => {
+            Err(format!("training.gradient-clipping is {norm}; it must be a positive number"))
+        }
+        _ => Ok(()),
     }
 }
 

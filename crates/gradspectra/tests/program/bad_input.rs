@@ -88,7 +88,11 @@ fn cases() -> Vec<Case<'static>> {
             row(swapped("'avila'", "'iris'")),
             "data-set is \"iris\"; expected one of avila, cifar-10, cifar-100, mnist",
         ),
-        ("run x.toml", row(swapped("'fcn'", "'vgg'")), "model is \"vgg\"; expected one of fcn, gpt, lenet, lnn, mlp, resnet18, resnet18-group-norm, vit"),
+        (
+            "run x.toml",
+            row(swapped("'fcn'", "'vgg'")),
+            "model is \"vgg\"; expected one of fcn, gpt, lenet, lnn, mlp, resnet18, resnet18-group-norm, vit",
+        ),
         ("run x.toml", row(swapped("'fcn'", "'lenet'")), "it takes images"),
         ("run x.toml", row(swapped("'fcn'", "'resnet18'")), "it takes images"),
         ("run x.toml", row(swapped("'fcn'", "'fcn', hidden-layers = 7")), "hidden-layers from 0 to 3"),

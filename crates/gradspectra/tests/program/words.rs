@@ -66,7 +66,7 @@ const CASES: [(&str, &str, &str); 46] = [
     (
         "learning-rate = 0.1",
         "learning-rat = 0.1",
-        "line 6: training short: learning-rat is not a key here; did you mean learning-rate? There are epochs, batch, optimiser, learning-rate, weight-decay, milestones, augmentation",
+        "line 6: training short: learning-rat is not a key here; did you mean learning-rate? There are epochs, batch, optimiser, learning-rate, weight-decay, milestones, augmentation, warm-up, decay, least-learning-rate, gradient-clipping",
     ),
     (
         "weight-decay = 0.0\nmilestones = []\n",
@@ -76,7 +76,7 @@ const CASES: [(&str, &str, &str); 46] = [
     (
         "optimiser = 'sgd'",
         "optimiser = 'sdg'",
-        "line 5: training short: optimiser is \"sdg\"; did you mean sgd? There are sgd, momentum, adam",
+        "line 5: training short: optimiser is \"sdg\"; did you mean sgd? There are sgd, momentum, adam, adamw",
     ),
     ("optimiser = 'sgd'", "optimiser = 7", "line 5: training short: optimiser is 7; expected a name in quotes"),
     ("milestones = []", "milestones = 0.4", "line 8: training short: milestones is 0.4; expected a list in [ ]"),

@@ -105,7 +105,10 @@ fn a_network_and_data_that_do_not_fit_are_refused() {
 #[test]
 fn a_misspelt_kind_is_answered_with_the_nearest() {
     for (lines, expected) in [
-        ("model = { kind = 'lennet' }", "model is \"lennet\"; did you mean lenet? There are fcn, gpt, lenet, lnn, mlp, resnet18, resnet18-group-norm, vit"),
+        (
+            "model = { kind = 'lennet' }",
+            "model is \"lennet\"; did you mean lenet? There are fcn, gpt, lenet, lnn, mlp, resnet18, resnet18-group-norm, vit",
+        ),
         (
             "data-set = 'minst'",
             "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist",
