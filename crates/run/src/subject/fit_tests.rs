@@ -108,7 +108,7 @@ fn a_misspelt_kind_is_answered_with_the_nearest() {
         ("model = { kind = 'lennet' }", "model is \"lennet\"; did you mean lenet? There are fcn, lenet, lnn, resnet18"),
         (
             "data-set = 'minst'",
-            "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist",
+            "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist, regression, shakespeare, text, tokens",
         ),
         ("model = 'vgg'", "model is \"vgg\"; expected one of"),
         ("cifar-100-labels = 'coarse'", "MNIST has no coarse labels"),
