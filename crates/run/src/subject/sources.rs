@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 /// the last change.
 struct Learnt<T>(Mutex<BTreeMap<State, T>>);
 
+/// A file and its state.
 type State = (PathBuf, u64, Option<SystemTime>);
 
 impl<T: Clone> Learnt<T> {
@@ -46,7 +47,7 @@ impl<T: Clone> Learnt<T> {
     }
 }
 
-/// The files of a test, of which there are `names` or none.
+/// The two files of a test, whose settings are `names`; `None` where neither is given.
 fn both<'a>(files: [&'a Option<PathBuf>; 2], names: [&str; 2]) -> Result<Option<[&'a Path; 2]>> {
     match files {
         [None, None] => Ok(None),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gradspectra_data::{Characters, Split, Stranger, Windows};
+use gradspectra_data::{Characters, Split, Stranger, Tokens, Windows};
 use gradspectra_files::counted;
 use gradspectra_models::{Facts, Sequences};
 use serde::{Deserialize, Serialize};
@@ -88,8 +88,8 @@ impl TextFile {
         Ok(Facts { input_shape: vec![self.length], targets: characters.count(), examples })
     }
 
-    /// The tokens of the text at `path`.
-    fn tokens(&self, path: &Path, characters: &Characters) -> Result<gradspectra_data::Tokens> {
+    /// The tokens of the text at `path`, whose characters are among `characters`.
+    fn tokens(&self, path: &Path, characters: &Characters) -> Result<Tokens> {
         characters.tokens(&read(path)?).map_err(|Stranger { character, line, column }| {
             let found = format!("the character {character:?} in line {line}, column {column}");
             Error::malformed(path, found, format!("characters that {} has", self.file.display()))

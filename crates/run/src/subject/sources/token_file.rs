@@ -21,8 +21,7 @@ pub(super) struct TokenFile {
     expected: &'static str,
 }
 
-/// The largest token of a file and its place in the file's order; no token but those for what is not to be predicted
-/// without.
+/// The largest token of a file and its place in the file's order; `None` where no token is to be predicted.
 pub(super) type Largest = Option<(u32, usize)>;
 
 impl TokenFile {
