@@ -1,5 +1,6 @@
 //! The data of gradspectra's experiments: MNIST, CIFAR-10, CIFAR-100 and Avila (§A of "On the Overlooked Structure
-//! of Stochastic Gradients", NeurIPS 2023), their normalisation, label corruption, augmentation and minibatches.
+//! of Stochastic Gradients", NeurIPS 2023), their normalisation, label corruption, augmentation and minibatches; and texts
+//! as tokens ([`Characters`], [`Windows`]), Shakespeare's for one.
 //!
 //! A [`LabelledDataSet`] finds its files ([`DataRoot`]), downloads them if they are nowhere, checks them and gives [`Examples`], which are
 //! a Burn dataset. Everything random takes a seed and gives the same numbers on any machine and thread count.
@@ -41,6 +42,7 @@ mod minibatches;
 mod normalisation;
 mod official;
 mod seed;
+mod sequences;
 mod sets;
 
 pub use augment::{augmentation_generator, crop_and_flip};
@@ -56,6 +58,10 @@ pub use official::catalogue::Split;
 pub use official::download::Progress;
 pub use official::file::FileProvenance;
 pub use official::locate::DataRoot;
+pub use sequences::characters::{Characters, Stranger};
+pub use sequences::tokens::Tokens;
+pub use sequences::windows::Windows;
 pub use sets::avila::Avila;
 pub use sets::cifar::{Cifar10, Cifar100, Cifar100Labels};
 pub use sets::mnist::Mnist;
+pub use sets::shakespeare::Shakespeare;

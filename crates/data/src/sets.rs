@@ -3,3 +3,4 @@
 pub(crate) mod avila;
 pub(crate) mod cifar;
 pub(crate) mod mnist;
+pub(crate) mod shakespeare;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use gradspectra_data::{
-    Avila, Cifar10, Cifar100, DataRoot, ImageSet, LabelledDataSet, LoadOptions, Loaded, Mnist, Normalisation, Result,
-    Split,
+    Avila, Characters, Cifar10, Cifar100, DataRoot, ImageSet, LabelledDataSet, LoadOptions, Loaded, Mnist,
+    Normalisation, Result, Shakespeare, Split,
 };
 
 fn clone() -> DataRoot {
@@ -103,6 +103,33 @@ fn avila_is_the_official_one() -> Result<()> {
     let test = load_from(&clone(), &Avila {}, Split::Test, Normalisation::PerChannel)?;
     assert_eq!(test.examples.len(), 10_437);
     assert!(test.examples.inputs().iter().all(|value| value.abs() < 15.0));
+    Ok(())
+}
+
+/// Numbers and pieces as of Python: `text = open(path).read()`, `sorted(set(text))`, `text[: int(0.9 * len(text))]`.
+#[test]
+fn shakespeare_is_the_official_one() -> Result<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/shakespeare/input.txt");
+    let text = std::fs::read_to_string(path).expect("in the clone");
+    let characters = Characters::of(&text);
+    assert_eq!((text.chars().count(), characters.count()), (1_115_394, Shakespeare::VOCABULARY));
+    assert_eq!([Split::Train, Split::Test].map(Shakespeare::characters), [1_003_854, 111_540]);
+
+    let shakespeare = Shakespeare::default();
+    let load = |split| shakespeare.load(split, &clone(), &mut silent);
+    let (training, files) = load(Split::Train)?;
+    assert!(files[0].listed && files[0].name == "input.txt");
+    assert_eq!((training.len(), training.length()), (15_685, 64));
+    assert_eq!(training.len(), shakespeare.examples(Split::Train)?);
+    assert_eq!(training.inputs(0).take(10).collect::<Vec<_>>(), [18, 47, 56, 57, 58, 1, 15, 47, 58, 47]);
+    let first = characters.text(training.inputs(0)).expect("characters");
+    assert!("First Citizen:\nBefore we proceed any further, hear me speak.\n\nAll:\n".starts_with(&first), "{first:?}");
+    assert_eq!(characters.text(training.targets(0)).expect("characters")[..63], first[1..]);
+    assert_eq!(characters.text(training.inputs(100)).as_deref(), Some(&text[6400..6464]));
+
+    let (test, _) = load(Split::Test)?;
+    assert_eq!((test.len(), shakespeare.examples(Split::Test)?), (1742, 1742));
+    assert_eq!(characters.text(test.inputs(0)).as_deref(), Some(&text[1_003_854..1_003_918]));
     Ok(())
 }
 

@@ -68,6 +68,11 @@ impl DataSpec {
     /// The kind of a data set that names its files and no kind.
     pub const OWN_FILES: &str = "files";
 
+    /// Whether its files are the user's own, none of which is listed.
+    pub fn is_of_own_files(&self) -> bool {
+        [Self::OWN_FILES, "regression", "text", "tokens"].contains(&self.0.kind())
+    }
+
     /// The settings, which are of the type that registered their kind.
     pub fn settings(&self) -> &dyn DataSettings {
         &*self.0

@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 
 use crate::error::{Error, Result};
-use crate::{FileKind, HeaderError, SafetensorsHeader, npy};
+use crate::{FileKind, HeaderError, SafetensorsHeader, counted, npy};
 
 /// How a number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +131,19 @@ impl StoredArray {
             (FileKind::Safetensors, _) => Self::tensor(path, tensor, expected),
             (kind, _) => Err(Error::malformed(path, kind.to_string(), expected)),
         }
+    }
+
+    /// Opens little-endian numbers of one `kind`, without a header: as NumPy's `tofile` writes them.
+    pub fn bare(path: &Path, kind: Kind, expected: &str) -> Result<Self> {
+        let io = |source| Error::io(path, "read", source);
+        let file = File::open(path).map_err(io)?;
+        let (length, width) = (file.metadata().map_err(io)?.len(), kind.bytes() as u64);
+        if length % width != 0 {
+            let found = format!("{}, no multiple of the {width} of a {kind}", counted(length as usize, "bytes"));
+            return Err(Error::malformed(path, found, expected));
+        }
+        let shape = vec![(length / width) as usize];
+        Ok(Self { path: path.to_owned(), file, start: 0, kind, big_endian: false, shape, row_major: true })
     }
 
     fn tensor(path: &Path, name: Option<&str>, expected: &str) -> Result<Self> {

@@ -1,7 +1,7 @@
 //! Files that are whole or not there.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -75,13 +75,27 @@ pub fn write_json<T: Serialize + DeserializeOwned>(path: &Path, value: &T) -> Re
 
 /// SHA-256 in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The SHA-256 of the file at `path`.
 pub fn sha256_of_file(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(|source| Error::io(path, "read", source))?;
-    Ok(sha256(&bytes))
+    const PIECE: usize = 1 << 20;
+    let io = |source| Error::io(path, "read", source);
+    let (mut file, mut hash) = (File::open(path).map_err(io)?, Sha256::new());
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(hexadecimal(&hash.finalize())),
+            Ok(count) => hash.update(&piece[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(io(error)),
+        }
+    }
 }
 
 /// The value in a JSON file, if the file is there and whole.

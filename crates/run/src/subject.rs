@@ -9,6 +9,7 @@ mod measured;
 mod network;
 mod registry;
 mod source;
+mod sources;
 
 pub use array_files::ArrayFiles;
 pub(crate) use loaded::{LoadedSet, Seen};

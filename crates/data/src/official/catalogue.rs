@@ -104,11 +104,11 @@ impl Listing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{sets::avila, sets::cifar, sets::mnist};
+    use crate::{sets::avila, sets::cifar, sets::mnist, sets::shakespeare};
 
     #[test]
     fn every_file_of_every_split_is_listed_with_a_hash_and_https_mirrors() {
-        let sources = [&mnist::SOURCE, &cifar::CIFAR_10, &cifar::CIFAR_100, &avila::SOURCE];
+        let sources = [&mnist::SOURCE, &cifar::CIFAR_10, &cifar::CIFAR_100, &avila::SOURCE, &shakespeare::SOURCE];
         for source in sources {
             let listing = source.listing();
             for file in &listing.files {

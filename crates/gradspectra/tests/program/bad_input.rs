@@ -86,7 +86,7 @@ fn cases() -> Vec<Case<'static>> {
         (
             "run x.toml",
             row(swapped("'avila'", "'iris'")),
-            "data-set is \"iris\"; expected one of avila, cifar-10, cifar-100, mnist",
+            "data-set is \"iris\"; expected one of avila, cifar-10, cifar-100, mnist, regression, shakespeare, text, tokens",
         ),
         (
             "run x.toml",

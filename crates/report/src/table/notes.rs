@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use gradspectra_experiment::{DataSpec, Finding, Row, RowResult, SpectrumFinding};
+use gradspectra_experiment::{Finding, Row, RowResult, SpectrumFinding};
 use gradspectra_files::counted;
 use gradspectra_settings::Training;
 
@@ -37,7 +37,7 @@ pub(super) fn note_differences(row: &Row, results: &[RowResult], notes: &mut Vec
         if let Some(reason) = &result.capture.why_direct {
             note(format!("{}: every minibatch took a backward pass: {reason}", row.id));
         }
-        let own = row.data_set.settings().kind() == DataSpec::OWN_FILES;
+        let own = row.data_set.is_of_own_files();
         for file in result.data_files.iter().filter(|file| !file.listed && !own) {
             note(format!("{} (SHA-256 {}) is not a listed file", file.name, file.sha256));
         }

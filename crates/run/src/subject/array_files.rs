@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use gradspectra_data::{
     DataError, DataFacts, DataRoot, Examples, FileProvenance, LabelledDataSet, LoadOptions, Loaded, Normalisation,
-    Split, read_idx,
+    Split,
 };
-use gradspectra_files::{FileKind, Kind, StoredArray, counted};
+use gradspectra_files::{Kind, StoredArray, counted};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::subject::provenance;
+use crate::subject::sources::{array, float32, is_idx, shape};
 
 /// Inputs and labels in `.npy` or IDX files, as an experiment file writes them:
 /// `data-set = { inputs = "x.npy", labels = "y.npy" }`.
@@ -32,9 +33,6 @@ pub struct ArrayFiles {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
 }
-
-/// The shape and the numbers of an array, the last index varying fastest.
-type Array = (Vec<usize>, Vec<f64>);
 
 impl ArrayFiles {
     /// The inputs and labels of a split, in this order.
@@ -70,7 +68,7 @@ impl ArrayFiles {
         const MANY: usize = 1 << 10;
         let [inputs, path] = self.split(Split::Train)?;
         let labels = integers(path)?;
-        let shape = input_shape(inputs, &shape(inputs)?, labels.len())?;
+        let shape = input_shape(inputs, &shape(inputs, INPUTS)?, labels.len())?;
         let classes = classes_of(&labels);
         if classes > labels.len().max(MANY) {
             let found = format!("label {} beside {}", classes - 1, counted(labels.len(), "examples"));
@@ -87,7 +85,7 @@ impl ArrayFiles {
     fn check_test(&self, facts: &DataFacts) -> Result<()> {
         let [inputs, path] = self.split(Split::Test)?;
         let labels = integers(path)?;
-        let shape = input_shape(inputs, &shape(inputs)?, labels.len())?;
+        let shape = input_shape(inputs, &shape(inputs, INPUTS)?, labels.len())?;
         if shape != facts.shape {
             let expected = format!("{:?}, as for training", facts.shape);
             return Err(Error::malformed(inputs, format!("inputs of {shape:?}"), expected));
@@ -114,12 +112,8 @@ impl ArrayFiles {
             };
             Scale::of(training.as_deref().unwrap_or(&values), &shape, options.normalisation).apply(&mut values);
         }
-        if let Some(place) = values.iter().position(|value| *value != 0.0 && *value as f32 == 0.0) {
-            let found = format!("{:e} in example {}", values[place], place / facts.shape.iter().product::<usize>());
-            let expected = "0 or magnitudes from 1e-45 on, which float32 holds; scale them, or give a normalisation";
-            return Err(Error::malformed(self.split(split)?[0], found, expected));
-        }
-        let inputs: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+        let size = shape.iter().product();
+        let inputs = float32(self.split(split)?[0], values, size, "scale them, or give a normalisation")?;
         let files = self.provenance(split)?;
         Ok(Loaded { examples: Examples::new(inputs, shape, labels, facts.classes)?, files })
     }
@@ -162,49 +156,9 @@ fn classes_of(labels: &[u32]) -> usize {
     labels.iter().max().map_or(0, |&largest| largest as usize + 1)
 }
 
-fn is_idx(path: &Path) -> Result<bool> {
-    let kind = FileKind::of(path).map_err(|source| Error::io(path, "read", source))?;
-    Ok(!matches!(kind, FileKind::Npy | FileKind::Safetensors))
-}
-
 fn is_of_bytes(path: &Path) -> Result<bool> {
     let one_byte = Kind::Integer { bytes: 1, signed: false };
     Ok(is_idx(path)? || StoredArray::open(path, None, INPUTS)?.kind == one_byte)
-}
-
-fn idx(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
-    read_idx(path).map_err(|error| match error {
-        DataError::Malformed { path, found, expected } => Error::malformed(&path, found, expected),
-        error => error.into(),
-    })
-}
-
-fn shape(path: &Path) -> Result<Vec<usize>> {
-    if is_idx(path)? { Ok(idx(path)?.0) } else { Ok(StoredArray::open(path, None, INPUTS)?.shape) }
-}
-
-fn array(path: &Path, expected: &str) -> Result<Array> {
-    if is_idx(path)? {
-        let (shape, values) = idx(path)?;
-        return Ok((shape, values.into_iter().map(f64::from).collect()));
-    }
-    let mut stored = StoredArray::open(path, None, expected)?;
-    let (shape, values) = (stored.shape.clone(), stored.values()?);
-    Ok(if stored.row_major { (shape, values) } else { (shape.clone(), by_rows(&values, &shape)) })
-}
-
-/// The numbers of an array whose first index varies fastest, the last index varying fastest.
-fn by_rows(values: &[f64], shape: &[usize]) -> Vec<f64> {
-    let place = |mut row_major: usize| {
-        let (mut place, mut stride) = (0, values.len());
-        for &side in shape.iter().rev() {
-            stride /= side;
-            place += row_major % side * stride;
-            row_major /= side;
-        }
-        place
-    };
-    (0..values.len()).map(|row_major| values[place(row_major)]).collect()
 }
 
 fn integers(path: &Path) -> Result<Vec<u32>> {

@@ -111,7 +111,7 @@ fn a_misspelt_kind_is_answered_with_the_nearest() {
         ),
         (
             "data-set = 'minst'",
-            "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist",
+            "data-set is \"minst\"; did you mean mnist? There are avila, cifar-10, cifar-100, mnist, regression, shakespeare, text, tokens",
         ),
         ("model = 'vgg'", "model is \"vgg\"; expected one of"),
         ("cifar-100-labels = 'coarse'", "MNIST has no coarse labels"),

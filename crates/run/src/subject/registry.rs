@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradspectra_data::{Avila, Cifar10, Cifar100, LabelledDataSet, Mnist};
+use gradspectra_data::{Avila, Cifar10, Cifar100, LabelledDataSet, Mnist, Shakespeare};
 use gradspectra_experiment::DataSpec;
 use gradspectra_experiment::spec::{BuiltIn, Registry, register};
 use gradspectra_experiment::words::Fault;
@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use super::labelled::Labels;
 use super::network::{Network, RegisteredNetwork};
 use super::source::{DataSource, RegisteredSource, Source};
+use super::sources::{OfficialText, RegressionFiles, TextFile, TokenFiles};
 use crate::subject::array_files::ArrayFiles;
 
 inventory::submit! {
@@ -36,7 +37,13 @@ fn built_in(registry: &mut Registry) -> Result<(), String> {
     labelled_data_set::<Cifar10>(registry, "cifar-10")?;
     labelled_data_set::<Cifar100>(registry, "cifar-100")?;
     labelled_data_set::<Avila>(registry, "avila")?;
-    labelled_data_set::<ArrayFiles>(registry, DataSpec::OWN_FILES)
+    labelled_data_set::<ArrayFiles>(registry, DataSpec::OWN_FILES)?;
+    registry.data_set::<Shakespeare>("shakespeare", |kind, settings| {
+        Ok(Arc::new(RegisteredSource::new(OfficialText::new(kind, parsed(settings)?))))
+    })?;
+    data_set::<TextFile>(registry, "text")?;
+    data_set::<TokenFiles>(registry, "tokens")?;
+    data_set::<RegressionFiles>(registry, "regression")
 }
 
 fn model<A: Architecture>(registry: &mut Registry, kind: &'static str) -> Result<(), String> {
