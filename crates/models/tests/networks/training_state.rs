@@ -10,6 +10,7 @@ use gradspectra_models::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use safetensors::tensor::TensorView;
 
 const EPOCHS: usize = 4;
 
@@ -110,13 +111,10 @@ fn ten_steps_of_adamw_with_warm_up_cosine_and_clipping_are_pytorchs() {
     let folder = tempfile::tempdir().unwrap();
     let weights = folder.path().join("weights.safetensors");
     // PyTorch's layout, [out, in].
-    let tensor =
-        |shape: &[usize], values: &[f32]| (shape.to_vec(), values.iter().flat_map(|x| x.to_le_bytes()).collect());
-    let parts: [(&str, (Vec<usize>, Vec<u8>)); 2] =
-        [("fc1.weight", tensor(&[2, 3], &[0.5, 0.2, -0.6, -0.3, 0.8, 0.1])), ("fc1.bias", tensor(&[2], &[0.1, -0.2]))];
-    let views = parts.iter().map(|(name, (shape, bytes))| {
-        (*name, safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap())
-    });
+    let bytes = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|value| value.to_le_bytes()).collect() };
+    let [weight, bias] = [bytes(&[0.5, 0.2, -0.6, -0.3, 0.8, 0.1]), bytes(&[0.1, -0.2])];
+    let tensor = |shape: &[usize], bytes| TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes).unwrap();
+    let views = [("fc1.weight", tensor(&[2, 3], &weight)), ("fc1.bias", tensor(&[2], &bias))];
     std::fs::write(&weights, safetensors::serialize(views, None).unwrap()).unwrap();
     let model = load_checkpoint(model, &weights).unwrap();
     let training = Training {
@@ -141,11 +139,11 @@ fn ten_steps_of_adamw_with_warm_up_cosine_and_clipping_are_pytorchs() {
     let values = |name: &str| -> Vec<f32> {
         saved.tensor(name).unwrap().data().as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect()
     };
-    let expected = [0.214_564_48, -0.082_443_51, -0.305_472_17, -0.171_658_29, 0.498_316_99, -0.175_813_13];
+    let expected = [0.214_564, -0.082_444, -0.305_472, -0.171_658, 0.498_317, -0.175_813];
     for (found, expected) in values("fc1.weight").iter().zip(expected) {
         assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
     }
-    for (found, expected) in values("fc1.bias").iter().zip([0.217_667_34, 0.082_100_29]) {
+    for (found, expected) in values("fc1.bias").iter().zip([0.217_667, 0.082_100]) {
         assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
     }
 }
