@@ -75,7 +75,7 @@ impl Rows {
     }
 
     /// The rows of an example in f64, a column each.
-    fn columns(&self, example: u32) -> Mat<f64> {
+    pub(super) fn columns(&self, example: u32) -> Mat<f64> {
         let rows = self.example(example);
         Mat::from_fn(self.width, self.positions, |entry, position| f64::from(rows[position * self.width + entry]))
     }
@@ -214,7 +214,7 @@ impl Layer {
     }
 
     /// The gradient of an example in f64.
-    fn gradient(&self, example: u32) -> Vec<f64> {
+    pub(super) fn gradient(&self, example: u32) -> Vec<f64> {
         match &self.values {
             Values::Explicit(gradients) => gradients.example(example).iter().map(|&value| value.into()).collect(),
             Values::Lookup { tokens, delta } => {

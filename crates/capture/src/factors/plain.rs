@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use faer::linalg::matmul::matmul;
 use faer::traits::RealField;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::ExampleFactors;
@@ -61,53 +61,50 @@ impl ExampleFactors {
     ) -> Result<()> {
         let (precision, iterations) = (sum.precision(), minibatches.iterations());
         let mut product = SquareMatrix::zeros(if precision == Precision::Single { iterations } else { 0 })?;
-        let rows = self.rows_of(minibatches);
-        let mut buffer = Mat::<f32>::zeros(0, 0);
+        let mut block = Mat::<f32>::zeros(0, 0);
         for part in layer.size().blocks() {
-            if buffer.nrows() != part.len() {
-                buffer = Mat::zeros(part.len(), iterations);
-            }
-            let block = &mut buffer;
-            self.fill(layer, part.clone(), minibatches, block.as_mut());
-            match precision {
-                Precision::Single => {
-                    OfMean::columns(block).add_to(sum);
-                    let exponent = scale(block);
-                    products.inner_products(&mut product, block.as_ref());
-                    let unit = power_of_two(2 * exponent);
-                    sum.plain_mut().0.update_lower(|i, j, value| value + unit * f64::from(product.entry(i, j)));
-                }
-                Precision::Double => {
-                    let exact = fill_exact(layer, block, part, &rows);
+            if precision == Precision::Double {
+                for part in layer.size().halves(part) {
+                    let exact = exact_block(layer, part, &self.rows_of(minibatches));
                     OfMean::columns(&exact).add_to(sum);
                     add_inner_products(sum.plain_mut().0.as_mut(), exact.as_ref());
                 }
+                continue;
             }
+            if block.nrows() != part.len() {
+                block = Mat::zeros(part.len(), iterations);
+            }
+            self.fill(layer, part, minibatches, block.as_mut());
+            OfMean::columns(&block).add_to(sum);
+            let exponent = scale(&mut block);
+            products.inner_products(&mut product, block.as_ref());
+            let unit = power_of_two(2 * exponent);
+            sum.plain_mut().0.update_lower(|i, j, value| value + unit * f64::from(product.entry(i, j)));
         }
         Ok(())
     }
 }
 
-/// The block of `part` in f64: its sums over positions are formed anew, what was held in f32 is as it is.
-fn fill_exact(layer: &Layer, block: &Mat<f32>, part: Range<usize>, rows: &[u32]) -> Mat<f64> {
-    let mut exact = Mat::<f64>::zeros(block.nrows(), block.ncols());
-    let factors = match &layer.values {
-        Values::Products(factors) if part.start < factors.weight() => factors,
-        _ => {
-            exact.as_mut().par_col_iter_mut().enumerate().for_each(|(t, column)| {
-                column.iter_mut().zip(block.col_as_slice(t)).for_each(|(entry, &value)| *entry = value.into());
-            });
-            return exact;
-        }
-    };
-    let (major, minor) = factors.major_and_minor();
-    let part = part.start / minor.width..part.end / minor.width;
-    exact.as_mut().par_col_iter_mut().zip(rows).for_each(|(column, &row)| {
-        let (major, minor) = (double(major, &[row]), double(minor, &[row]));
+/// The entries `part` of the gradients of some examples in f64, a column each.
+fn exact_block(layer: &Layer, part: Range<usize>, examples: &[u32]) -> Mat<f64> {
+    let mut exact = Mat::<f64>::zeros(part.len(), examples.len());
+    exact.as_mut().par_col_iter_mut().zip(examples).for_each(|(column, &example)| {
         let column = column.try_as_col_major_mut().expect("Mat is column-major").as_slice_mut();
-        let product = faer::MatMut::from_column_major_slice_mut(column, minor.nrows(), part.len());
-        let major = major.as_ref().subrows(part.start, part.len());
-        matmul(product, Accum::Replace, minor.as_ref(), major.transpose(), 1.0, Par::Seq);
+        match &layer.values {
+            Values::Products(factors) if part.start < factors.weight() => {
+                let (major, minor) = factors.major_and_minor();
+                let rows = part.start / minor.width..part.end / minor.width;
+                let (major, minor) = (major.columns(example), minor.columns(example));
+                let product = MatMut::from_column_major_slice_mut(column, minor.nrows(), rows.len());
+                let major = major.as_ref().subrows(rows.start, rows.len());
+                matmul(product, Accum::Replace, minor.as_ref(), major.transpose(), 1.0, Par::Seq);
+            }
+            Values::Products(factors) => {
+                factors.delta.example(example).chunks_exact(factors.delta.width).for_each(|row| add(column, row));
+            }
+            Values::Explicit(gradients) => add(column, &gradients.example(example)[part.clone()]),
+            Values::Lookup { .. } => column.copy_from_slice(&layer.gradient(example)[part.clone()]),
+        }
     });
     exact
 }

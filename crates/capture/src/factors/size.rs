@@ -105,8 +105,8 @@ impl LayerSize {
             PlainWay::Pairs { .. } => 2 * self.weight + 2 * iterations + TILES * self.factors,
             // The gradients in f32 and in f64.
             PlainWay::Blocks { .. } if self.is_added_at_once() => 3 * self.factors * iterations,
-            // The layer's sum in f64, a block in f32 and in f64, and its product.
-            PlainWay::Blocks { .. } => (3 * self.largest_block() + 3 * iterations) * iterations,
+            // The layer's sum in f64, a block in f32 or a half of it in f64, and its product.
+            PlainWay::Blocks { .. } => (self.largest_block() + self.row + 3 * iterations) * iterations,
             // The layer's sum in f64, the gradients of a row in f64 and f32, their product, and where each row is looked up.
             PlainWay::Matches { .. } => (3 * self.row + 5 * iterations + LOOKUP * self.factors / self.row) * iterations,
         }
@@ -154,6 +154,13 @@ impl LayerSize {
             _ => BLOCK,
         };
         self.row * (block / self.row).max(1)
+    }
+
+    /// A block in two, of whole rows of the weight.
+    pub(super) fn halves(&self, block: Range<usize>) -> Vec<Range<usize>> {
+        let row = if block.start < self.weight { self.row } else { 1 };
+        let half = (block.len() / row).div_ceil(2).max(1) * row;
+        block.clone().step_by(half).map(|start| start..(start + half).min(block.end)).collect()
     }
 
     /// Its parameters in blocks of about 8192 or twice as many, counted from its first: whole rows of the weight, the bias on its own.

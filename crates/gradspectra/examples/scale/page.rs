@@ -26,6 +26,10 @@ fn page() -> String {
         .replace("{single}", &single_examples())
         .replace("{pass-seconds}", &accelerated())
         .replace("{blocks}", &blocks())
+        .replace("{gpt2-table}", &bytes(F32 * GPT2_TABLE * GPT2_ITERATIONS))
+        .replace("{gpt2-pass}", &power(gpt2_pass()))
+        .replace("{gpt2-gram}", &power(GPT2_ITERATIONS.powi(2) * GPT2))
+        .replace("{gpt2}", &gpt2())
 }
 
 /// A row of the paper.
@@ -229,6 +233,41 @@ fn blocks() -> String {
         &["n", "nodes", "iterations a block", "tiles", "passes and sums", "G'G", "traffic of tiles", "of passes"],
         lines,
     )
+}
+
+/// The parameters of GPT-2, and those of its table of tokens.
+const GPT2: f64 = 124_439_808.0;
+const GPT2_TABLE: f64 = 50_257.0 * 768.0;
+const GPT2_ITERATIONS: f64 = 1000.0;
+
+/// Operations of a pass of all examples forward and, to the layers' outputs alone, back: the layers and the attention.
+fn gpt2_pass() -> f64 {
+    let (length, width, blocks) = (1024.0, 768.0, 12.0);
+    let layers = 12.0 * width * width * blocks + GPT2_TABLE;
+    let attention = 2.0 * length * width * blocks;
+    2.0 * 2.0 * length * (layers + attention) * GPT2_ITERATIONS
+}
+
+/// GPT-2 on a card and on nodes.
+fn gpt2() -> String {
+    let held = F32 * GPT2 * GPT2_ITERATIONS;
+    let machines = [
+        ("one Hopper card, 128 GB of memory beside", 1.0, 96e9, [20e12, 20e12]),
+        ("16 nodes of 64 cores, 256 GB each", 16.0, 192e9, [40.0 * rates::PASS, 40.0 * rates::PRODUCT]),
+    ];
+    let lines = machines.map(|(name, count, room, [pass, product])| {
+        let passes = (held / count / room).ceil();
+        let forming = 2.0 * 1024.0 * GPT2 * GPT2_ITERATIONS;
+        let gram = (GPT2_ITERATIONS.powi(2) * GPT2 + forming) / count;
+        [
+            name.to_owned(),
+            bytes(held / count),
+            format!("{passes}"),
+            time(passes * gpt2_pass() / pass),
+            time(gram / product),
+        ]
+    });
+    table(&["machine", "G of its layers", "passes", "their time at most", "gradients and G'G"], lines)
 }
 
 /// A Markdown table.

@@ -38,6 +38,24 @@ vectors = { kind = 'updates', optimiser = 'adam' }
 analysis = { kind = 'entries', along = 'iteration', top = 50, sampled-parameters = 20000 }
 
 [[row]]
+id = 'language'
+data-set = { kind = 'shakespeare', length = 32 }
+model = { kind = 'gpt', layers = 2, heads = 4, width = 64 }
+initialisation = 'transformer'
+batch-size = 1
+
+[[row]]
+id = 'language-three'
+data-set = { kind = 'shakespeare', length = 16 }
+model = { kind = 'gpt', layers = 2, heads = 4, width = 32, tied = false }
+
+[[row]]
+id = 'language-entries'
+data-set = { kind = 'shakespeare', length = 16 }
+model = { kind = 'gpt', layers = 1, heads = 2, width = 32 }
+analysis = { kind = 'entries', along = 'iteration', top = 50 }
+
+[[row]]
 id = 'direct'
 model = { kind = 'fcn', width = 30, batch-norm = 'before-linear' }
 

@@ -57,6 +57,18 @@ id = 'direct'
 model = { kind = 'fcn', width = 20, batch-norm = 'before-linear' }
 
 [[row]]
+id = 'language'
+data-set = { kind = 'shakespeare', length = 16 }
+model = { kind = 'gpt', layers = 2, heads = 2, width = 24 }
+initialisation = 'transformer'
+batch-size = 1
+
+[[row]]
+id = 'language-ten'
+data-set = { kind = 'shakespeare', length = 8 }
+model = { kind = 'gpt', layers = 1, heads = 2, width = 24, tied = false }
+
+[[row]]
 id = 'along-run'
 vectors = { kind = 'along-run', optimiser = 'sgd', learning-rate = 0.1 }
 
@@ -102,7 +114,7 @@ fn parts_of_two_machines_give_the_bytes_of_one() {
     let (trainings, parts) = (ids(&graph, "training"), ids(&graph, "part"));
     assert_eq!(
         (trainings.len(), parts.len()),
-        (1, 14),
+        (1, 20),
         "two linear layers without a minibatch are two terms: {parts:?}"
     );
     let trained = graph.iter().find(|task| task["kind"] == "part" && task["needs"] != json!([])).unwrap();
@@ -276,7 +288,7 @@ fn slurm_makes_parts_between_trainings_and_rows() {
     let submit = ["submit", "split.toml", "--parts", "3", "--dry-run"];
     let scripts = String::from_utf8(common::succeed(folder, &submit).stdout).unwrap();
     for expected in [
-        "--array=1-12\n",
+        "--array=1-18\n",
         "### sbatch --parsable --dependency=afterany:TRAININGS ",
         "### sbatch --parsable --dependency=afterany:PARTS:TRAINED-PARTS ",
         "afterany:TRAININGS:PARTS:TRAINED-PARTS:ROWS:SUMMED-ROWS ",
@@ -289,7 +301,7 @@ fn slurm_makes_parts_between_trainings_and_rows() {
     run(folder, &["--task", &parts[0]]);
     let scripts = String::from_utf8(common::succeed(folder, &submit).stdout).unwrap();
     assert!(
-        !scripts.contains(&parts[0]) && scripts.contains(&parts[1]) && scripts.contains("--array=1-11\n"),
+        !scripts.contains(&parts[0]) && scripts.contains(&parts[1]) && scripts.contains("--array=1-17\n"),
         "{scripts}"
     );
 }

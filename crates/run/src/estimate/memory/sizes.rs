@@ -16,6 +16,8 @@ const SINGLE_BLOCKS: u64 = 128;
 /// The parameters, their gradients, and what either is read into.
 const PASS_COPIES: u64 = 4;
 
+/// The factors of a chunk of examples, as the network's backend holds them and as they are read from it.
+const FACTOR_COPIES: u64 = 2;
 /// What a thread that runs examples through the network keeps of memory that it gave back.
 const WORKER: u64 = 18 << 20;
 
@@ -124,7 +126,7 @@ impl Sizes {
             true => examples_at_once(self.traced).min(drawn as u64).min(self.examples),
             false => row.batch_size as u64,
         };
-        let pass = at_once * self.activations + PASS_COPIES * self.parameters;
+        let pass = at_once * (self.activations + FACTOR_COPIES * self.factors) + PASS_COPIES * self.parameters;
         let workers = if self.factors > 0 { rayon::current_num_threads() as u64 } else { 0 };
         BASE + workers * WORKER + F32 * (inputs + minibatches + pass)
     }
