@@ -106,6 +106,25 @@ pub enum ExamplesError {
         /// The number of the model's classes.
         classes: usize,
     },
+    /// A token is none of the model's vocabulary.
+    #[error(
+        "example {example} has token {token}, and the model knows {vocabulary}; give tokens from 0 and below {vocabulary}, or a \
+         larger vocabulary"
+    )]
+    Token {
+        /// The example, counted from 0.
+        example: usize,
+        /// The token.
+        token: i64,
+        /// The number of tokens that the model knows.
+        vocabulary: usize,
+    },
+    /// An example has no token to predict.
+    #[error("example {example} has no token whose follower is to be predicted; leave it out")]
+    NothingToPredict {
+        /// The example, counted from 0.
+        example: usize,
+    },
     /// The model does not give one loss for each example.
     #[error(
         "the model gives {} for {}; give one loss for each example, a mean over none",
@@ -127,13 +146,13 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 
 impl ExamplesError {
     /// The error where the batch is of the examples `indices`.
-    fn of(self, indices: &[u32]) -> Self {
-        match self {
-            Self::Label { example, label, classes } => {
-                Self::Label { example: indices.get(example).map_or(example, |&index| index as usize), label, classes }
-            }
-            other => other,
+    fn of(mut self, indices: &[u32]) -> Self {
+        if let Self::Label { example, .. } | Self::Token { example, .. } | Self::NothingToPredict { example } =
+            &mut self
+        {
+            *example = indices.get(*example).map_or(*example, |&index| index as usize);
         }
+        self
     }
 }
 

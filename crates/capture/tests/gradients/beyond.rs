@@ -204,3 +204,23 @@ fn a_regression_agrees_with_pytorch() {
     let settings = MlpSettings { width: 40, hidden_layers: 2, activation: Activation::Tanh };
     case.check(&settings, Facts { input_shape: vec![12], targets: 3, examples: examples.len() }, &examples);
 }
+
+#[test]
+fn tokens_that_are_unknown_and_examples_without_a_target_are_refused_by_number() {
+    let device = Device::flex().autodiff();
+    let settings = GptSettings { layers: 1, heads: 1, width: 4, ..GptSettings::default() };
+    let model = settings.build(&Facts { input_shape: vec![2], targets: 5, examples: 3 }, &device).unwrap();
+    let targets = vec![1, -1, 2, 3, 4, 0];
+    for (inputs, targets, expected) in [
+        (vec![0, 1, 2, 5, 4, 0], targets.clone(), "example 1 has token 5, and the model knows 5"),
+        (vec![0, 1, 2, -1, 4, 0], targets.clone(), "example 1 has token -1, and the model knows 5"),
+        (vec![0; 6], vec![0, 1, 2, 3, 9, 0], "example 2 has token 9, and the model knows 5"),
+        (vec![0; 6], vec![0, 1, 2, 3, -1, -1], "example 2 has no token whose follower is to be predicted"),
+    ] {
+        let examples = Tokens { inputs, targets, length: 2 };
+        let error = ExampleFactors::capture(&model, &examples, &[0, 1, 2], &device, |_| ()).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let examples = Tokens { inputs: vec![0, 1, 2, 3, 4, 0], targets, length: 2 };
+    assert!(ExampleFactors::capture(&model, &examples, &[0, 1, 2], &device, |_| ()).is_ok());
+}

@@ -110,6 +110,8 @@ impl Model for Gpt {
     }
 
     fn try_losses(&self, batch: Sequences, trace: &mut Trace) -> Result<Tensor<1>, ExamplesError> {
+        let [vocabulary, _] = self.transformer.wte.weight.dims();
+        check(&batch, vocabulary)?;
         let loss = if trace.captures() { exact_cross_entropy } else { cross_entropy };
         Ok(self.mean_over_tokens(batch, trace, loss))
     }
@@ -118,6 +120,25 @@ impl Model for Gpt {
     fn scores(&self, batch: Sequences) -> Option<Tensor<1>> {
         let right = |logits: Tensor<2>, targets| logits.argmax(1).flatten::<1>(0, 1).equal(targets).float();
         Some(self.mean_over_tokens(batch, &mut Trace::off(), right))
+    }
+}
+
+/// Refuses tokens that are not of the vocabulary, and examples without a token to predict.
+fn check(batch: &Sequences, vocabulary: usize) -> Result<(), ExamplesError> {
+    let [_, length] = batch.inputs.dims();
+    let read = |tokens: &Tensor<2, Int>| tokens.clone().into_data().iter::<i64>().collect::<Vec<_>>();
+    let (inputs, targets) = (read(&batch.inputs), read(&batch.targets));
+    let is_known = |token: i64| usize::try_from(token).is_ok_and(|token| token < vocabulary);
+    let unknown = |place: usize, token: i64| ExamplesError::Token { example: place / length, token, vocabulary };
+    if let Some(place) = inputs.iter().position(|&token| !is_known(token)) {
+        return Err(unknown(place, inputs[place]));
+    }
+    if let Some(place) = targets.iter().position(|&token| token >= 0 && !is_known(token)) {
+        return Err(unknown(place, targets[place]));
+    }
+    match targets.chunks(length).position(|targets| targets.iter().all(|&token| token < 0)) {
+        Some(example) => Err(ExamplesError::NothingToPredict { example }),
+        None => Ok(()),
     }
 }
 
