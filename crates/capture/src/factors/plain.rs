@@ -100,7 +100,9 @@ fn exact_block(layer: &Layer, part: Range<usize>, examples: &[u32]) -> Mat<f64> 
                 matmul(product, Accum::Replace, minor.as_ref(), major.transpose(), 1.0, Par::Seq);
             }
             Values::Products(factors) => {
-                factors.delta.example(example).chunks_exact(factors.delta.width).for_each(|row| add(column, row));
+                let entries = part.start - factors.weight()..part.end - factors.weight();
+                let rows = factors.delta.example(example).chunks_exact(factors.delta.width);
+                rows.for_each(|row| add(column, &row[entries.clone()]));
             }
             Values::Explicit(gradients) => add(column, &gradients.example(example)[part.clone()]),
             Values::Lookup { .. } => column.copy_from_slice(&layer.gradient(example)[part.clone()]),

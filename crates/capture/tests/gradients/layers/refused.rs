@@ -106,7 +106,10 @@ impl Examples for Padded {
 fn examples_of_unequal_length_are_refused_by_name() {
     let model = Language::new(&Tokens { length: 9, rows: 9 }, false, Positions::Each);
     let indices: Vec<u32> = (0..2000).collect();
+    // Which of the longer chunks is the first to end, the cores decide.
     let error = ExampleFactors::capture(&model, Padded, &indices, &device(), |_| ()).unwrap_err();
-    let expected = NotFactored::Positions { path: "table".to_owned(), first: 2, then: 3 };
-    assert_eq!(error, CaptureError::NotFactored(expected));
+    let CaptureError::NotFactored(NotFactored::Positions { path, first: 2, then: 3.. }) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(path, "table");
 }
