@@ -19,7 +19,7 @@ const PASS_COPIES: u64 = 4;
 /// The factors of a chunk of examples, as the network's backend holds them and as they are read from it.
 const FACTOR_COPIES: u64 = 2;
 /// What a thread that runs examples through the network keeps of memory that it gave back.
-const WORKER: u64 = 18 << 20;
+const WORKER: u64 = 28 << 20;
 
 /// How much is captured for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
