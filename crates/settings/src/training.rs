@@ -21,8 +21,8 @@ pub enum Optimiser {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decay {
-    /// Along half a cosine, from the learning rate to the least one at the last step
-    /// ([Loshchilov and Hutter](https://arxiv.org/abs/1608.03983) 2017).
+    /// Along half a cosine, from the learning rate to the least one
+    /// ([Loshchilov and Hutter](https://arxiv.org/abs/1608.03983) 2017), which a step after the last would have.
     Cosine,
 }
 
@@ -62,7 +62,7 @@ pub struct Training {
     /// How the learning rate falls, in place of milestones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decay: Option<Decay>,
-    /// The learning rate that a decay ends at; 0 without.
+    /// The learning rate that a decay falls to, just after the last step; 0 without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_learning_rate: Option<f64>,
     /// The largest norm of a step's gradient, all parameters together: a larger one is scaled down to it, as PyTorch's
@@ -101,7 +101,8 @@ impl Training {
 
     /// The learning rate of a step of the whole training that is counted from 0, on `examples` examples.
     ///
-    /// In the warm-up it is (step + 1)/(warm-up + 1) of what it is afterwards, as in nanoGPT.
+    /// In the warm-up it is (step + 1)/(warm-up + 1) of what it is afterwards. A cosine is that of
+    /// [nanoGPT](https://github.com/karpathy/nanoGPT/blob/master/train.py)'s `get_lr`, its `lr_decay_iters` the number of steps.
     pub fn learning_rate_at(&self, step: usize, examples: usize) -> f64 {
         let an_epoch = examples.div_ceil(self.batch).max(1);
         let full = match self.decay {
@@ -148,6 +149,26 @@ mod tests {
             assert_eq!(reached, Some(expected), "{share} of {epochs}");
         }
     }
+
+    #[test]
+    fn milestones_divide_the_rate_of_every_step_of_an_epoch() {
+        // Three steps an epoch, the last of two examples.
+        let training = Training { epochs: 5, batch: 4, milestones: vec![0.4, 0.8], ..Training::mnist() };
+        let rates: Vec<f64> = (0..training.steps(10)).map(|step| training.learning_rate_at(step, 10)).collect();
+        let expected = [0.1, 0.1, 0.1 / 10.0, 0.1 / 10.0, 0.1 / 100.0].map(|rate| [rate; 3]);
+        assert_eq!(rates, expected.as_flattened());
+    }
+
+    #[test]
+    fn a_warm_up_rises_to_the_rate_of_the_milestones() {
+        let training = Training { epochs: 2, batch: 5, milestones: vec![0.5], warm_up: 3, ..Training::mnist() };
+        let rates: Vec<f64> = (0..4).map(|step| training.learning_rate_at(step, 10)).collect();
+        // By hand: 1/4 and 2/4 of 0.1, 3/4 of 0.01, 0.01.
+        for (found, expected) in rates.iter().zip([0.025, 0.05, 0.0075, 0.01]) {
+            assert!((found - expected).abs() < 1e-15, "{rates:?}");
+        }
+    }
+
     /// The rates are those of nanoGPT's `get_lr`, computed by Python.
     #[test]
     fn a_warm_up_and_a_cosine_are_nanogpts() {

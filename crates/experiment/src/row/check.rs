@@ -199,3 +199,7 @@ fn check_weight_decay(weight_decay: f64) -> std::result::Result<(), String> {
         false => Err(format!("weight-decay is {weight_decay}; it must be a number from 0 on")),
     }
 }
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;
