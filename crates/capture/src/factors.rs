@@ -265,10 +265,15 @@ fn overlap(first: &Range<usize>, second: &Range<usize>) -> bool {
     first.start < second.end && second.start < first.end
 }
 
+/// The threads that examples run through the model on, at most.
+pub fn threads_at_once() -> u64 {
+    workers::count() as u64
+}
+
 /// The most examples of which the CPU holds what a pass leaves at once: a chunk on each core, where the layers of an example have
 /// `numbers` in their inputs and outputs.
 pub fn examples_at_once(numbers: u64) -> u64 {
-    cpu_chunk(numbers) * workers::count() as u64
+    cpu_chunk(numbers) * threads_at_once()
 }
 
 fn cpu_chunk(numbers: u64) -> u64 {

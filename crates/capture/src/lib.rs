@@ -21,7 +21,7 @@ mod updates;
 
 pub use direct::{Trajectory, direct_block, direct_history, for_each_gradient};
 pub use error::{CaptureError, NotFactored, Result};
-pub use factors::{ExampleFactors, LayerSize, PlainWay, examples_at_once};
+pub use factors::{ExampleFactors, LayerSize, PlainWay, examples_at_once, threads_at_once};
 pub use gram::{Gram, GramBuilder, Precision, gram_terms};
 pub use history::GradientHistory;
 pub use layout::{ParameterLayout, ParameterSlot};

@@ -120,5 +120,4 @@ fn bytes(count: u64) -> String {
 }
 
 #[cfg(test)]
-#[path = "idx_tests.rs"]
 mod tests;

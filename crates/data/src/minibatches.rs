@@ -170,5 +170,4 @@ impl MinibatchReader<'_> {
 }
 
 #[cfg(test)]
-#[path = "minibatches_tests.rs"]
 mod tests;

@@ -101,5 +101,4 @@ fn images<D: OfficialImages>(
 }
 
 #[cfg(test)]
-#[path = "official_tests.rs"]
 mod tests;

@@ -5,5 +5,4 @@ pub(crate) mod tokens;
 pub(crate) mod windows;
 
 #[cfg(test)]
-#[path = "sequences_tests.rs"]
 mod tests;

@@ -37,13 +37,19 @@ pub trait DataSettings: Any + Debug + Send + Sync {
     fn title(&self) -> String;
 
     /// Whether each example has a label, which can be corrupted, and readings that can be chosen.
-    fn is_labelled(&self) -> bool;
+    fn is_labelled(&self) -> bool {
+        false
+    }
 
     /// Whether the examples are images, which can be cropped and flipped.
-    fn has_images(&self) -> bool;
+    fn has_images(&self) -> bool {
+        false
+    }
 
     /// Whether there are coarse labels beside the fine ones.
-    fn has_coarse_labels(&self) -> bool;
+    fn has_coarse_labels(&self) -> bool {
+        false
+    }
 
     /// The settings with their paths mapped.
     fn with_paths(&self, map: &dyn Fn(&Path) -> PathBuf) -> Arc<dyn DataSettings>;

@@ -49,6 +49,20 @@ pub enum CheckpointError {
         /// The tensor's name in the file.
         tensor: String,
     },
+    /// The file has one tensor that the model lacks, which has the shape of another and is not equal to it.
+    #[error(
+        "{}: tensor {tensor} is not of this model and not equal to {like}, to which it could be tied; give the weights of the \
+         model that is asked for, or ask for one that has it",
+        path.display()
+    )]
+    Untied {
+        /// The file.
+        path: PathBuf,
+        /// The tensor's name in the file.
+        tensor: String,
+        /// The tensor that has its shape.
+        like: String,
+    },
     /// A tensor has another shape or kind of number than the model's.
     #[error("{}: {reason}; give the weights of the model that is asked for", path.display())]
     Unfit {

@@ -89,7 +89,7 @@ fn what_does_not_fit_is_refused_in_one_line() {
         ("\"spiral-net\"", "\"spiral-nett\"", "model is \"spiral-nett\"; did you mean spiral-net?"),
         ("width = 20", "wdth = 20", "wdth is not a key here; did you mean width?"),
         ("points = 2000", "points = 2", "it has 2 points; give points from 3 on"),
-        ("{ kind = \"spirals\", points = 2000 }", "\"mnist\"", "name a network and a data set of one batch type"),
+        ("{ kind = \"spirals\", points = 2000 }", "\"mnist\"", "name a network and a data set that fit each other"),
         ("\"short\"\n", "\"short\"\nlabels = { kind = \"shuffled\" }\n", "data-set is spirals, which has none of"),
     ] {
         let folder = folder("refused", from, to);

@@ -109,6 +109,9 @@ fn a_byte_less_than_the_smallest_blocks_is_refused() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("raise --memory"));
     assert!(!folder.path().join("results").exists());
+    let planned = ["plan", "blocks.toml", "--rows", "factored", "--memory", &short];
+    let plan = String::from_utf8(common::succeed(folder.path(), &planned).stdout).unwrap();
+    assert!(plan.contains("does not fit the memory: it needs "), "{plan}");
 }
 
 #[cfg(target_os = "linux")]

@@ -56,7 +56,12 @@ pub(super) fn chosen(
     };
     let is_foreign = |stranger: &&Tensor| !taken.values().any(|(_, own)| are_tied(stranger, own));
     if let Some(stranger) = strangers.iter().find(is_foreign) {
-        return Err(CheckpointError::Unknown { path: path.to_owned(), tensor: stranger.name.clone() });
+        let (path, tensor) = (path.to_owned(), stranger.name.clone());
+        let is_alone = strangers.len() == 1;
+        return Err(match taken.values().find(|(_, own)| is_alone && own.shape == stranger.shape) {
+            Some((like, _)) => CheckpointError::Untied { path, tensor, like: like.clone() },
+            None => CheckpointError::Unknown { path, tensor },
+        });
     }
     let there = |parameter: &&Parameter| {
         let names = parameter.in_layout(layout).map(|(name, _)| name.as_str());

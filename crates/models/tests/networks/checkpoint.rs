@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 use burn::store::ModuleSnapshot;
 use burn::store::bridge::to_data;
 use burn::tensor::Device;
-use gradspectra_models::{BatchNormPlacement, Conversion, Fcn, FcnConfig, load_checkpoint, read_checkpoint};
+use gradspectra_models::{
+    Architecture, BatchNormPlacement, Conversion, Facts, Fcn, FcnConfig, GptSettings, load_checkpoint, read_checkpoint,
+    save_checkpoint,
+};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints").join(name)
@@ -166,6 +171,32 @@ fn a_file_that_is_no_sound_checkpoint_is_called_what_it_is() {
 }
 
 /// Burn's own names, for those who have its file before them.
+#[test]
+fn a_tied_weight_may_be_there_under_both_of_its_names_if_both_are_equal() {
+    let device = Device::flex();
+    let facts = Facts { input_shape: vec![3], targets: 5, examples: 1 };
+    let settings = GptSettings { layers: 1, heads: 1, width: 4, ..GptSettings::default() };
+    let gpt = || settings.build(&facts, &device).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tied.safetensors");
+    save_checkpoint(&gpt(), &path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let saved = SafeTensors::deserialize(&bytes).unwrap();
+    let table = saved.tensor("transformer.wte.weight").unwrap();
+    let with_head = |head: &[u8]| {
+        let head = TensorView::new(table.dtype(), table.shape().to_vec(), head).unwrap();
+        let tensors = saved.tensors().into_iter().chain([("lm_head.weight".to_owned(), head)]);
+        std::fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+        load_checkpoint(gpt(), &path).map(|_| ())
+    };
+    with_head(table.data()).unwrap();
+    let mut other = table.data().to_vec();
+    other[0] ^= 1;
+    let error = with_head(&other).unwrap_err().to_string();
+    let expected = "tensor lm_head.weight is not of this model and not equal to transformer.wte.weight";
+    assert!(error.contains(expected), "{error}");
+}
+
 #[test]
 fn a_file_of_burns_is_told_in_burns_layout() {
     let folder = tempfile::tempdir().unwrap();

@@ -35,7 +35,9 @@ impl<M: Model> Captured<'_, M> {
         terms.check(&ParameterLayout::of(self.model))?;
         // Several passes have steps of their own.
         let single = self.passes(task, all.clone())?.len() == 1;
-        let step = if single { self.reporter } else { self.reporter.quiet() }.step("Gram matrix", 1);
+        let reporter = if single { self.reporter } else { self.reporter.quiet() };
+        let step = reporter.step("Gram matrix", all.end as u64);
+        let at = |parameters: usize| step.at(parameters as u64);
         let before = self.timings.examples;
         let zeros = || Gram::zeros(minibatches.iterations(), precision);
         let mut sum = zeros()?;
@@ -45,12 +47,12 @@ impl<M: Model> Captured<'_, M> {
         };
         for (numbers, at_hand) in runs {
             if !at_hand {
-                sum = self.add_terms(sum, task, minibatches, &terms, numbers)?;
+                sum = self.add_terms(sum, task, minibatches, &terms, numbers, &at)?;
                 continue;
             }
             for number in numbers {
                 if !self.terms.is_some_and(|store| terms.add(store, number, &mut sum)) {
-                    sum = self.add_terms(sum, task, minibatches, &terms, number..number + 1)?;
+                    sum = self.add_terms(sum, task, minibatches, &terms, number..number + 1, &at)?;
                 }
             }
         }
@@ -61,7 +63,7 @@ impl<M: Model> Captured<'_, M> {
                 drop(sum);
                 let why = "has a mean gradient that dominates, and products of its centred gradients";
                 self.check_memory(task, why, "lower its iterations")?;
-                sum = self.add_blocks(zeros()?, task, minibatches, &terms.by_blocks(), all)?;
+                sum = self.add_blocks(zeros()?, task, minibatches, &terms.by_blocks(), all, &at)?;
             }
         }
         self.timings.gradients += step.finish() - (self.timings.examples - before);
@@ -97,7 +99,7 @@ impl<M: Model> Captured<'_, M> {
         Ok(runs.map(|(numbers, _)| terms.parameters(&numbers)).collect())
     }
 
-    /// Makes the terms `numbers` and adds them to `sum`.
+    /// Makes the terms `numbers` and adds them to `sum`; `at` hears which parameter is the last so far.
     fn add_terms(
         &mut self,
         sum: Gram,
@@ -105,15 +107,21 @@ impl<M: Model> Captured<'_, M> {
         minibatches: MinibatchIndices,
         terms: &GramTerms,
         numbers: Range<usize>,
+        at: &dyn Fn(usize),
     ) -> Result<Gram> {
         let parameters = terms.parameters(&numbers);
         if !terms.are_layers {
-            return self.add_blocks(sum, task, minibatches, &terms.ranges, parameters);
+            return self.add_blocks(sum, task, minibatches, &terms.ranges, parameters, at);
         }
         let passes = self.passes(task, parameters)?;
         if let [pass] = &passes[..] {
             self.capture_factors(task, pass.clone())?;
-            return Ok(self.factors_at_hand()?.add_layers(sum, minibatches, pass.clone())?);
+            let factors = self.factors_at_hand()?;
+            return terms.ranges[numbers].iter().try_fold(sum, |sum, layer| {
+                let sum = factors.add_layers(sum, minibatches, layer.clone())?;
+                at(layer.end);
+                Ok(sum)
+            });
         }
         self.add_passes(sum, task, minibatches, terms, numbers, &passes)
     }
@@ -168,9 +176,11 @@ impl<M: Model> Captured<'_, M> {
         minibatches: MinibatchIndices,
         terms: &[Range<usize>],
         parameters: Range<usize>,
+        at: &dyn Fn(usize),
     ) -> Result<Gram> {
         let mut builder = GramBuilder::onto(sum)?.on(self.device);
         self.for_each_gram_block(task, minibatches, parameters, |parameters, block| {
+            at(parameters.end);
             Ok(builder.add_to_term(terms, parameters, block)?)
         })?;
         Ok(builder.finish()?)

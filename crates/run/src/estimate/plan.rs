@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use gradspectra_data::{DataRoot, LabelCorruption};
-use gradspectra_experiment::{Backend, Experiment, Row, Store};
+use gradspectra_experiment::{Backend, Experiment, Row, Store, Vectors};
 use gradspectra_files::{counted, duration};
 
 use crate::error::{Error, Result};
 use crate::estimate::cost::training_seconds;
-use crate::estimate::memory::{MemoryEstimate, gigabytes, of_tasks};
+use crate::estimate::memory::{MemoryEstimate, Share, at_least, gigabytes, of_tasks};
 use crate::schedule::graph::{GraphOptions, PlannedTask, planned_row, training};
 use crate::schedule::task::{Task, tasks};
 use crate::subject::Measured;
@@ -60,15 +60,21 @@ pub fn plan(
         let memory = gigabytes(of_tasks(group)?.within(budget));
         let place = position(&group[0], training(&group[0], &options).as_ref());
         let _ = writeln!(text, "position {} of {}: {place}, {memory}", index + 1, groups.len());
-        let _ = write!(text, "{}", ways(&measured_of(&group[0].row)));
+        if group.iter().any(|task| !matches!(task.row.vectors, Vectors::AlongRun { .. })) {
+            text.push_str(&ways(&measured_of(&group[0].row)));
+        }
         for task in group {
             let planned = planned_row(task, &[], &options)?;
             let Row { batch_size: batch, iterations, id, .. } = task.row.sized()?;
-            let passes = MemoryEstimate::of([&task.row])?.passes(&task.row.sized()?, budget);
-            let state = match (planned.done, passes) {
-                (true, _) => "done".to_owned(),
-                (false, 1) => "to do".to_owned(),
-                (false, passes) => format!("to do, in {passes} passes over the examples"),
+            let share = Share::of(task, store)?;
+            let estimate = MemoryEstimate::of_shares([Ok((&task.row, share))])?;
+            let state = match estimate.passes(&task.row.sized()?, budget) {
+                _ if planned.done => "done".to_owned(),
+                _ if estimate.least() > budget => {
+                    format!("does not fit the memory: it needs {}", at_least(estimate.least()))
+                }
+                1 => "to do".to_owned(),
+                passes => format!("to do, in {passes} passes over the examples"),
             };
             let name = format!("{} {id}", task.experiment);
             let (seed, time, memory) = (task.seed, duration(planned.seconds), gigabytes(planned.memory));

@@ -28,6 +28,11 @@ pub(crate) fn check_fit(row: &Row) -> Result<()> {
         );
         return Err(Error::Unfit { reason });
     }
+    if let Some(training) = row.training.as_ref().filter(|training| training.warm_up >= training.steps(examples)) {
+        let (warm_up, steps) = (training.warm_up, training.steps(examples));
+        let reason = format!("the training's warm-up is {warm_up}, and it has {steps} steps: give fewer");
+        return Err(Error::Unfit { reason });
+    }
     if measured.mixes && row.sized()?.batch_size < 2 {
         return Err(match &row.minibatches {
             None => Error::Unfit {

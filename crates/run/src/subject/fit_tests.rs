@@ -94,6 +94,16 @@ fn a_network_and_data_that_do_not_fit_are_refused() {
         ("batch-size = 1", "mixes the examples of a minibatch, as batch-norm does: give at least 2"),
         ("model = { kind = 'resnet18' }", "it takes images of [3, 32, 32], the data set has [1, 28, 28]"),
         ("data-set = 'avila'\nmodel = { kind = 'lenet' }", "it takes images, and the data set has inputs of [10]"),
+        (
+            "data-set = 'shakespeare'\nmodel = { kind = 'fcn' }",
+            "the network takes inputs with a class each, the data set Shakespeare gives sequences of tokens; name",
+        ),
+        ("model = { kind = 'gpt' }", "it takes sequences of tokens, the data set has inputs of [1, 28, 28]"),
+        (
+            "training = { epochs = 2, batch = 30000, optimiser = 'adamw', learning-rate = 0.1, weight-decay = 0.0, \
+             milestones = [], warm-up = 4 }",
+            "the training's warm-up is 4, and it has 4 steps: give fewer",
+        ),
     ] {
         let fits = check_fit(&parse(&row(lines)).expect("valid values").rows[0]);
         let error = fits.expect_err(expected).to_string();

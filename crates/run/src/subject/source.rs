@@ -9,7 +9,7 @@ use gradspectra_data::{DataRoot, FileProvenance, LoadOptions, Split};
 use gradspectra_experiment::DataSpec;
 use gradspectra_experiment::spec::{DataSettings, no_data_set};
 use gradspectra_files as files;
-use gradspectra_models::{Examples, Facts};
+use gradspectra_models::{Examples, Facts, Labelled, Regression, Sequences};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -170,12 +170,23 @@ pub(crate) fn specimen<B: 'static>(spec: &DataSpec, options: LoadOptions) -> Res
 
 fn misfit<B>(source: &dyn AnySource) -> Error {
     let reason = format!(
-        "the network takes batches of {}, the data set {} gives {}; name a network and a data set of one batch type",
-        type_name::<B>(),
+        "the network takes {}, the data set {} gives {}; name a network and a data set that fit each other",
+        in_words(type_name::<B>()),
         source.title(),
-        source.batches()
+        in_words(source.batches())
     );
     Error::Unfit { reason }
+}
+
+/// What batches of a type hold; the type's name where it is a user's own.
+fn in_words(batches: &str) -> String {
+    let known = [
+        (type_name::<Labelled>(), "inputs with a class each"),
+        (type_name::<Sequences>(), "sequences of tokens"),
+        (type_name::<Regression>(), "inputs with numbers to predict"),
+    ];
+    let words = known.into_iter().find_map(|(name, words)| (name == batches).then(|| words.to_owned()));
+    words.unwrap_or_else(|| format!("batches of {batches}"))
 }
 
 /// Examples that were loaded, and the files that they are from.
@@ -212,18 +223,6 @@ impl<S: DataSource> DataSettings for Source<S> {
 
     fn title(&self) -> String {
         self.settings.title()
-    }
-
-    fn is_labelled(&self) -> bool {
-        false
-    }
-
-    fn has_images(&self) -> bool {
-        false
-    }
-
-    fn has_coarse_labels(&self) -> bool {
-        false
     }
 
     fn with_paths(&self, map: &dyn Fn(&Path) -> PathBuf) -> Arc<dyn DataSettings> {

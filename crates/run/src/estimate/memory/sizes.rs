@@ -1,6 +1,6 @@
 //! What a row holds, from the sizes of its data and network.
 
-use gradspectra_capture::{GramBuilder, LayerSize, examples_at_once};
+use gradspectra_capture::{GramBuilder, LayerSize, examples_at_once, threads_at_once};
 use gradspectra_data::LabelCorruption;
 use gradspectra_experiment::{Analysis, Axis, Matrix, Row, Store, Vectors};
 
@@ -127,7 +127,7 @@ impl Sizes {
             false => row.batch_size as u64,
         };
         let pass = at_once * (self.activations + FACTOR_COPIES * self.factors) + PASS_COPIES * self.parameters;
-        let workers = if self.factors > 0 { rayon::current_num_threads() as u64 } else { 0 };
+        let workers = if self.factors > 0 { threads_at_once() } else { 0 };
         BASE + workers * WORKER + F32 * (inputs + minibatches + pass)
     }
 

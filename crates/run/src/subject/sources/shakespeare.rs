@@ -39,18 +39,6 @@ impl DataSettings for OfficialText {
         self.settings.title()
     }
 
-    fn is_labelled(&self) -> bool {
-        false
-    }
-
-    fn has_images(&self) -> bool {
-        false
-    }
-
-    fn has_coarse_labels(&self) -> bool {
-        false
-    }
-
     fn with_paths(&self, _map: &dyn Fn(&Path) -> PathBuf) -> Arc<dyn DataSettings> {
         Arc::new(RegisteredSource::new(Self::new(self.kind, self.settings)))
     }
