@@ -121,9 +121,9 @@ impl MemoryEstimate {
         }
     }
 
-    /// The passes over the examples that the factors of `row` take under `budget`.
-    pub(crate) fn passes(&self, row: &Row, budget: u64) -> u64 {
-        Sizes::of(row).passes(row, self.room_of_factors(budget))
+    /// About how many passes over the examples the factors take under `budget`: whole layers may take one more.
+    pub(crate) fn passes(&self, budget: u64) -> u64 {
+        self.factors.div_ceil(self.room_of_factors(budget).max(1)).max(1)
     }
 
     /// The bytes that rows of G and what is formed of them may take beside under `budget`.

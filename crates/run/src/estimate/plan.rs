@@ -68,13 +68,13 @@ pub fn plan(
             let Row { batch_size: batch, iterations, id, .. } = task.row.sized()?;
             let share = Share::of(task, store)?;
             let estimate = MemoryEstimate::of_shares([Ok((&task.row, share))])?;
-            let state = match estimate.passes(&task.row.sized()?, budget) {
+            let state = match estimate.passes(budget) {
                 _ if planned.done => "done".to_owned(),
                 _ if estimate.least() > budget => {
                     format!("does not fit the memory: it needs {}", at_least(estimate.least()))
                 }
                 1 => "to do".to_owned(),
-                passes => format!("to do, in {passes} passes over the examples"),
+                passes => format!("to do, in about {passes} passes over the examples"),
             };
             let name = format!("{} {id}", task.experiment);
             let (seed, time, memory) = (task.seed, duration(planned.seconds), gigabytes(planned.memory));

@@ -129,7 +129,7 @@ fn parts(task: &Task, options: &GraphOptions) -> Result<Vec<PlannedTask>> {
             id: part.id,
             kind: TaskKind::Part,
             needs: task.training_id().into_iter().collect(),
-            seconds: seconds_of_share(row, share, memory.passes(row, options.budget))
+            seconds: seconds_of_share(row, share, memory.passes(options.budget))
                 - eigenvalue_seconds(row.iterations as f64),
             memory: memory.within(options.budget),
             gpu: options.backend != Backend::Flex,
@@ -154,7 +154,7 @@ pub(crate) fn planned_row(task: &Task, parts: &[PlannedTask], options: &GraphOpt
         id: task.id(),
         kind: TaskKind::Row,
         needs: task.training_id().into_iter().chain(parts).collect(),
-        seconds: seconds_of_share(row, share, memory.passes(row, options.budget)),
+        seconds: seconds_of_share(row, share, memory.passes(options.budget)),
         memory: memory.within(options.budget),
         gpu: options.backend != Backend::Flex,
         done,

@@ -131,12 +131,6 @@ impl Sizes {
         BASE + workers * WORKER + F32 * (inputs + minibatches + pass)
     }
 
-    /// The passes over the examples that the factors of `row` take where `room` bytes hold them.
-    pub(crate) fn passes(&self, row: &Row, room: u64) -> u64 {
-        let drawn = row.iterations * row.batch_size;
-        self.all_factors(drawn).div_ceil(room.max(self.least_factors(row)).max(1)).max(1)
-    }
-
     /// The factors of all layers, where rows draw `drawn` examples in all.
     pub(super) fn all_factors(&self, drawn: usize) -> u64 {
         F32 * self.examples.min(drawn as u64) * self.factors
